@@ -1,0 +1,175 @@
+"""Every error of EverReach Import, drawn as a tree.
+
+    EverReachError
+    ├── SettingsError                 the environment cannot be used; lists every problem
+    ├── DatabaseError                 the database cannot be used as it is; says how to mend it
+    │   └── DatabaseAwayError         it does not answer; it may be back in a moment
+    ├── LeaseLostError                another worker, or the person, has taken the job away
+    ├── ApiError                      a client gets exactly this: status, title, message
+    │   ├── BadRequestError           400
+    │   │   ├── InvalidProviderError  400
+    │   │   └── NotConfiguredError    400, with the page where the provider is set up
+    │   ├── UnauthorizedError         401
+    │   ├── JobNotFoundError          404
+    │   ├── ConflictError             409
+    │   ├── PayloadTooLargeError      413
+    │   ├── TooManyRequestsError      429, with the seconds to wait
+    │   └── UnavailableError          503
+    ├── CallbackError                 an OAuth callback that cannot go on; its code goes to the app
+    └── ProviderError                 a provider did not give what was asked; ends the job unless caught
+        ├── TransientError            worth another try: network, 5xx, a reply that makes no sense
+        ├── ThrottledError            wait, then go on
+        ├── TokenRejectedError        401: refresh once, then go on
+        ├── ReconnectError            the grant is dead; only the person can mend it
+        └── ListingExpiredError       the page address is no longer known; list again from the start
+
+The docstring of a class is the message a person reads, unless the raiser has a better one.
+"""
+
+from inspect import getdoc
+from typing import ClassVar
+
+
+class EverReachError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or getdoc(type(self)))
+
+    @property
+    def message(self) -> str:
+        """One sentence a person can act on; never holds a secret or a provider's own words."""
+        return str(self.args[0])
+
+
+class SettingsError(EverReachError):
+    """The settings cannot be used."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("The settings cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        self.problems = problems
+
+
+class DatabaseError(EverReachError):
+    """The database cannot be used as it is."""
+
+
+class DatabaseAwayError(DatabaseError):
+    """The database does not answer at the moment."""
+
+
+class LeaseLostError(EverReachError):
+    """This worker no longer holds the job."""
+
+
+class ApiError(EverReachError):
+    """The server could not answer this request. Please try again."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal Server Error"
+
+
+class BadRequestError(ApiError):
+    """The request is malformed."""
+
+    status = 400
+    title = "Bad Request"
+
+
+class InvalidProviderError(BadRequestError):
+    """Provider must be google or microsoft."""
+
+    title = "Invalid Provider"
+
+
+class NotConfiguredError(BadRequestError):
+    """This provider is not configured."""
+
+    title = "Configuration Required"
+
+    def __init__(self, message: str, setup_url: str) -> None:
+        super().__init__(message)
+        self.setup_url = setup_url
+
+
+class UnauthorizedError(ApiError):
+    """Please sign in: a valid bearer token is required."""
+
+    status = 401
+    title = "Unauthorized"
+
+
+class JobNotFoundError(ApiError):
+    """Import job not found or access denied"""
+
+    status = 404
+    title = "Not Found"
+
+
+class ConflictError(ApiError):
+    """The import job has already ended."""
+
+    status = 409
+    title = "Conflict"
+
+
+class PayloadTooLargeError(ApiError):
+    """The request body is too large."""
+
+    status = 413
+    title = "Payload Too Large"
+
+
+class TooManyRequestsError(ApiError):
+    """Too many requests. Please wait before trying again."""
+
+    status = 429
+    title = "Too Many Requests"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many requests. Please try again in {retry_after} seconds.")
+        self.retry_after = retry_after
+
+
+class UnavailableError(ApiError):
+    """The service cannot reach its database at the moment. Please try again shortly."""
+
+    status = 503
+    title = "Service Unavailable"
+
+
+class CallbackError(EverReachError):
+    """The callback cannot be honoured."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self.code = code
+
+
+class ProviderError(EverReachError):
+    """The provider refused to list the contacts."""
+
+
+class TransientError(ProviderError):
+    """The provider could not be reached or answered with an error several times in a row. Please try again later."""
+
+
+class ThrottledError(ProviderError):
+    """The provider asked us to slow down for too long. Please try again later."""
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+        """Seconds the provider asked for, None where it did not say."""
+
+
+class TokenRejectedError(ProviderError):
+    """The provider no longer accepts our access. Please reconnect your account."""
+
+
+class ReconnectError(ProviderError):
+    """Access to the account has expired or was revoked. Please reconnect your account."""
+
+
+class ListingExpiredError(ProviderError):
+    """The provider's listing expired several times before it could be read to its end. Please try again later."""
