@@ -5,6 +5,7 @@
     ├── DatabaseError                 the database cannot be used as it is; says how to mend it
     │   └── DatabaseAwayError         it does not answer; it may be back in a moment
     ├── LeaseLostError                another worker, or the person, has taken the job away
+    ├── VaultError                    a sealed value does not open here: moved, tampered with, or its key is gone
     ├── ApiError                      a client gets exactly this: status, title, message
     │   ├── BadRequestError           400
     │   │   ├── InvalidProviderError  400
@@ -62,11 +63,25 @@ class LeaseLostError(EverReachError):
     """This worker no longer holds the job."""
 
 
+class VaultError(EverReachError):
+    """A stored secret does not open here: it was moved or tampered with, or its key is gone."""
+
+
 class ApiError(EverReachError):
     """The server could not answer this request. Please try again."""
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal Server Error"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer's headers have to say of it."""
+        return {}
+
+    @property
+    def details(self) -> dict[str, str]:
+        """What the body holds beside error and message."""
+        return {}
 
 
 class BadRequestError(ApiError):
@@ -89,7 +104,12 @@ class NotConfiguredError(BadRequestError):
 
     def __init__(self, message: str, setup_url: str) -> None:
         super().__init__(message)
-        self.setup_url = setup_url
+        self._setup_url = setup_url
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The page where the provider is set up."""
+        return {"setup_url": self._setup_url}
 
 
 class UnauthorizedError(ApiError):
@@ -97,6 +117,11 @@ class UnauthorizedError(ApiError):
 
     status = 401
     title = "Unauthorized"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The scheme that would be accepted, https://www.rfc-editor.org/rfc/rfc6750#section-3."""
+        return {"WWW-Authenticate": "Bearer"}
 
 
 class JobNotFoundError(ApiError):
@@ -129,6 +154,11 @@ class TooManyRequestsError(ApiError):
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"Too many requests. Please try again in {retry_after} seconds.")
         self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Seconds until the next try may succeed."""
+        return {"Retry-After": str(self.retry_after)}
 
 
 class UnavailableError(ApiError):

@@ -1,0 +1,49 @@
+"""A real mongod for the whole run, a database of its own for each test."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tornado.ioloop import IOLoop
+
+from storage.embedded import EmbeddedMongod
+from storage.indexes import ensure_indexes
+from storage.mongo import Database, connect
+
+
+@pytest.fixture(scope="session")
+def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A replica set of one that can play faults on demand."""
+    mongod = EmbeddedMongod(tmp_path_factory.mktemp("mongod"), parameters={"enableTestCommands": "1"})
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        yield runner.run(mongod.start())
+        runner.run(mongod.stop())
+
+
+@pytest.fixture
+def database_uri(mongod_uri: str) -> str:
+    """The address of a database that no other test uses."""
+    return mongod_uri.replace("/everreach?", f"/test_{uuid.uuid4().hex}?")
+
+
+@pytest.fixture
+def database(io_loop: IOLoop, database_uri: str) -> Iterator[Database]:
+    """That database, with its indexes; dropped afterwards."""
+
+    async def opened() -> Database:
+        made = connect(database_uri)
+        await ensure_indexes(made)
+        return made
+
+    made: Database = io_loop.run_sync(opened)
+    yield made
+    io_loop.run_sync(lambda: made.client.drop_database(made.name))
+    made.client.close()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A folder for an embedded mongod of the test's own."""
+    return tmp_path / "data"

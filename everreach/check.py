@@ -1,0 +1,59 @@
+"""`everreach check`: what is configured, what is missing, and whether the database answers."""
+
+from rich.console import Console
+
+from everreach.config import Config
+from everreach.errors import DatabaseError, EverReachError
+from storage.embedded import find_mongod, running_uri
+from storage.mongo import connect, verify
+
+_PROVIDERS = ("google", "microsoft")
+
+
+async def check(console: Console | None = None) -> int:
+    """Print a line for each thing. Returns 0 where `serve` would run, else 1."""
+    console = console or Console(highlight=False, soft_wrap=True)
+    try:
+        config = Config.load()
+    except EverReachError as error:
+        console.print(f"[red]✗[/] {error.message}")
+        return 1
+    console.print("[green]✓[/] The settings can be used.")
+    for provider in _PROVIDERS:
+        console.print(_provider_line(config, provider))
+    console.print(_callers_line(config))
+    try:
+        console.print(f"[green]✓[/] {await _database_line(config)}")
+    except DatabaseError as error:
+        console.print(f"[red]✗[/] {error.message}")
+        return 1
+    return 0
+
+
+def _provider_line(config: Config, provider: str) -> str:
+    if config.oauth_client(provider):
+        return f"[green]✓[/] {provider}: configured; register this redirect URI there: {config.redirect_uri(provider)}"
+    name = provider.upper()
+    return f"[yellow]![/] {provider}: not configured; set {name}_CLIENT_ID and {name}_CLIENT_SECRET to offer it"
+
+
+def _callers_line(config: Config) -> str:
+    ways = []
+    if config.supabase_jwt_secret:
+        ways.append("HS256 by SUPABASE_JWT_SECRET")
+    if config.supabase_url:
+        ways.append(f"ES256 and RS256 by the keys of {config.supabase_url}")
+    return f"[green]✓[/] Callers are known by {' and '.join(ways)}."
+
+
+async def _database_line(config: Config) -> str:
+    uri = config.mongodb_uri.get_secret_value() if config.mongodb_uri else running_uri(config.everreach_data_dir)
+    if uri is None:
+        folder = config.everreach_data_dir
+        return f"MONGODB_URI is absent: {find_mongod()} would be started, with its files in {folder}."
+    database = connect(uri)
+    try:
+        await verify(database)
+    finally:
+        database.client.close()
+    return "The database answers, and is a replica set or a sharded cluster."

@@ -1,0 +1,188 @@
+"""The settings: read once from the environment and a `.env` file, every problem reported together.
+
+The only reader of `os.environ`. Names are those of the README's table; an empty value counts as absent.
+"""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, Self, cast
+from urllib.parse import urlsplit
+
+from limits import RateLimitItem
+from limits import parse as parse_rate
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from everreach.errors import SettingsError
+
+MINIMUM_SECRET_LENGTH = 32
+"""Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
+
+_DEFAULT_DATA_DIR = Path("~/.local/share/everreach")
+
+
+class OAuthClient(NamedTuple):
+    """How a provider knows us: id, secret, and where it may send people back."""
+
+    client_id: str
+    client_secret: SecretStr
+    redirect_uri: str
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("give a whole URL such as https://api.example.com")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("give a URL without credentials, query and fragment")
+    return value.rstrip("/")
+
+
+def _mongodb_uri(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("give a MongoDB address such as mongodb://host:27017/everreach?replicaSet=rs0")
+    return value
+
+
+def _jwt_secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < MINIMUM_SECRET_LENGTH:
+        raise ValueError(f"it has to be the project's JWT secret, of at least {MINIMUM_SECRET_LENGTH} characters")
+    return value
+
+
+def _rate(value: str) -> str:
+    try:
+        parse_rate(value)
+    except ValueError:
+        raise ValueError("give a rate such as 5/hour or 60/minute") from None
+    return value
+
+
+def _encryption_keys(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _encryption_key(value: SecretStr) -> SecretStr:
+    advice = "each key is 32 random bytes in base64; make one with: openssl rand -base64 32"
+    try:
+        length = len(base64.b64decode(value.get_secret_value(), validate=True))
+    except (binascii.Error, ValueError):
+        raise ValueError(advice) from None
+    if length != 32:
+        raise ValueError(advice)
+    return value
+
+
+Url = Annotated[str, AfterValidator(_http_url)]
+Rate = Annotated[str, AfterValidator(_rate)]
+EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
+
+
+class Config(BaseSettings):
+    """Everything an operator can set. Frozen; secrets never appear in its repr."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    port: int = Field(8080, ge=0, le=65535)
+    host: str = "0.0.0.0"  # noqa: S104 - a container has to listen on every interface.
+    mongodb_uri: Annotated[SecretStr, AfterValidator(_mongodb_uri)] | None = None
+    everreach_data_dir: Path = Field(_DEFAULT_DATA_DIR, validate_default=True)
+
+    google_client_id: str | None = None
+    google_client_secret: SecretStr | None = None
+    microsoft_client_id: str | None = None
+    microsoft_client_secret: SecretStr | None = None
+    next_public_base_url: Url | None = Field(None, validate_default=True)
+    next_public_frontend_url: Url | None = None
+
+    supabase_jwt_secret: Annotated[SecretStr, AfterValidator(_jwt_secret)] | None = None
+    supabase_url: Url | None = Field(None, validate_default=True)
+    token_encryption_keys: Annotated[tuple[EncryptionKey, ...], NoDecode, BeforeValidator(_encryption_keys)] = Field(
+        min_length=1, repr=False
+    )
+    oauth_state_ttl_seconds: int = Field(600, ge=10, le=86400)
+    token_retention: Literal["delete", "keep"] = "delete"
+
+    rate_limit_start: Rate = "5/hour"
+    rate_limit_status: Rate = "60/minute"
+    everreach_max_contacts: int = Field(1_000_000, ge=1, le=100_000_000)
+    everreach_max_imports: int = Field(16, ge=1, le=1000)
+    everreach_lease_seconds: float = Field(8, ge=1, le=60)
+    everreach_shutdown_seconds: float = Field(8, ge=0, le=600)
+
+    google_authorize_url: Url = "https://accounts.google.com/o/oauth2/v2/auth"
+    google_token_url: Url = "https://oauth2.googleapis.com/token"
+    google_revoke_url: Url = "https://oauth2.googleapis.com/revoke"
+    google_userinfo_url: Url = "https://www.googleapis.com/oauth2/v2/userinfo"
+    google_people_url: Url = "https://people.googleapis.com"
+    microsoft_authorize_url: Url = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"
+    microsoft_token_url: Url = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
+    microsoft_graph_url: Url = "https://graph.microsoft.com"
+
+    @field_validator("everreach_data_dir")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("next_public_base_url")
+    @classmethod
+    def _base_url_for_providers(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and (info.data.get("google_client_id") or info.data.get("microsoft_client_id")):
+            raise ValueError("set our public address: the providers send people back to it")
+        return value
+
+    @field_validator("supabase_url")
+    @classmethod
+    def _some_way_to_know_callers(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("supabase_jwt_secret", ...) is None:
+            raise ValueError("set this or SUPABASE_JWT_SECRET: without one nobody can sign in")
+        return value
+
+    @classmethod
+    def load(cls, **overrides: object) -> Self:
+        """Read the environment; `overrides` win over it. Raises SettingsError with every problem and its fix."""
+        try:
+            return cls(**overrides)  # type: ignore[arg-type]
+        except ValidationError as error:
+            raise SettingsError([_sentence(problem["loc"], problem["msg"]) for problem in error.errors()]) from None
+
+    def oauth_client(self, provider: str) -> OAuthClient | None:
+        """The client of `google` or `microsoft`, None unless both its id and its secret are set."""
+        client_id, secret = self.client_id(provider), self.client_secret(provider)
+        return OAuthClient(client_id, secret, self.redirect_uri(provider)) if client_id and secret else None
+
+    def client_id(self, provider: str) -> str | None:
+        """Our id there, if it is set."""
+        return cast("str | None", getattr(self, f"{provider}_client_id"))
+
+    def client_secret(self, provider: str) -> SecretStr | None:
+        """Our secret there, if it is set."""
+        return cast("SecretStr | None", getattr(self, f"{provider}_client_secret"))
+
+    def redirect_uri(self, provider: str) -> str:
+        """Where a provider sends people back; the same text must be registered there."""
+        return f"{self.next_public_base_url or ''}/api/v1/contacts/import/{provider}/callback"
+
+    def encryption_keys(self) -> list[bytes]:
+        """The AES-256 keys, 32 bytes each; the first seals, all open."""
+        return [base64.b64decode(key.get_secret_value()) for key in self.token_encryption_keys]
+
+    @property
+    def start_rate(self) -> RateLimitItem:
+        """How often one person may start an import."""
+        return parse_rate(self.rate_limit_start)
+
+    @property
+    def status_rate(self) -> RateLimitItem:
+        """How often one person may ask for a job's status."""
+        return parse_rate(self.rate_limit_status)
+
+
+def _sentence(location: tuple[int | str, ...], reason: str) -> str:
+    name = str(location[0]).upper()
+    if reason == "Field required":
+        reason = "is missing; make a key with: openssl rand -base64 32"
+    return f"{name}: {reason.removeprefix('Value error, ')}"

@@ -1,0 +1,83 @@
+"""What every provider yields: pages of entries, each a contact or the reason why there is none.
+
+Contacts are plain dictionaries in the very shape that is stored, so that a page goes from the provider's bytes to the
+database's without being copied in between.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import msgspec
+
+_ADDRESS = re.compile(r"[^\s@<>\"(),;:\\\x00-\x20]+@[^\s@<>\"(),;:\\\x00-\x20]+")
+_ADDRESS_LIMIT = 320  # 64 for the local part, an @ and 255 for the domain, https://www.rfc-editor.org/rfc/rfc3696
+
+
+class Labelled(TypedDict):
+    """An e-mail address or a phone number: `value`, its `type` in the provider's words, whether it is the primary."""
+
+    value: str
+    type: str | None
+    primary: bool
+
+
+class Address(TypedDict):
+    """A postal address; only the parts that the provider sent."""
+
+    type: str | None
+    formatted: NotRequired[str]
+    street: NotRequired[str]
+    city: NotRequired[str]
+    region: NotRequired[str]
+    postal_code: NotRequired[str]
+    country: NotRequired[str]
+
+
+class Organization(TypedDict):
+    """Where somebody works; only the parts that the provider sent."""
+
+    type: str | None
+    name: NotRequired[str]
+    title: NotRequired[str]
+    department: NotRequired[str]
+
+
+class Contact(TypedDict):
+    """A contact as stored. `email` is its key: the primary address trimmed and lower-cased, None without one."""
+
+    display_name: str | None
+    email: str | None
+    phone: str | None
+    emails: list[Labelled]
+    phones: list[Labelled]
+    addresses: list[Address]
+    organizations: list[Organization]
+
+
+class Entry(msgspec.Struct, gc=False):
+    """One contact that a provider sent.
+
+    `id` is the provider's stable id, `raw` the entry as received (for the ledger, where no contact keeps it), and
+    `contact` is None where the entry could not be read, `error` then saying why.
+    """
+
+    id: str
+    etag: str | None
+    contact: Contact | None
+    raw: object
+    error: str | None = None
+
+
+class Page(msgspec.Struct, gc=False):
+    """One page of a listing: its entries, the next page's address (None at the end), the total where it is known."""
+
+    entries: Sequence[Entry]
+    next: str | None
+    total: int | None = None
+
+
+def email_key(address: str) -> str | None:
+    """The key of an e-mail address: trimmed and lower-cased; None for what is no address (a legacy DN, a remark)."""
+    key = address.strip().lower()
+    return key if len(key) <= _ADDRESS_LIMIT and _ADDRESS.fullmatch(key) else None

@@ -1,0 +1,160 @@
+"""The story of one import: pages become contacts and ledger rows, one commit a page, until the listing ends."""
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from everreach.contact import Page
+from everreach.credentials import Credentials
+from everreach.errors import DatabaseAwayError, LeaseLostError, ProviderError, ThrottledError, VaultError
+from everreach.job import Job, Lease, Status
+from everreach.listing import Listing
+from everreach.turn import Turn, TurnOverError
+from everreach.vault import Vault
+from providers.base import Provider
+from storage.contacts import ContactStore
+from storage.jobs import JobStore
+from storage.leases import LeaseStore
+from storage.ledger import Ledger
+
+TAKEOVER_LIMIT: Final = 5
+"""A job taken over so often in a row, without one committed page between, is given up."""
+
+THROTTLE_LIMIT_SECONDS: Final = 900.0
+"""How long in a row a provider's throttling is waited out."""
+
+_DATABASE_PAUSE_SECONDS: Final = 0.5
+_UNREADABLE_TOKENS: Final = "The stored access can no longer be opened. Please reconnect your account."
+_GIVEN_UP: Final = "The import stopped five times at the same place and was given up. Please try again later."
+
+
+class Importer:
+    """Brings one leased job forward. After each page all there is to know of the job stands in the database."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        leases: LeaseStore,
+        contacts: ContactStore,
+        ledger: Ledger,
+        providers: Mapping[str, Provider],
+        vault: Vault,
+        max_contacts: int,
+    ) -> None:
+        self._jobs = jobs
+        self._leases = leases
+        self._contacts = contacts
+        self._ledger = ledger
+        self._providers = providers
+        self._vault = vault
+        self._max_contacts = max_contacts
+
+    async def run(self, turn: Turn) -> None:
+        """Import until the listing ends, the job fails, the turn is over, or the job is no longer ours."""
+        recovering = turn.lease.fence > 1
+        while True:
+            try:
+                await self._take(turn, recovering=recovering)
+            except (DatabaseAwayError, LeaseLostError):
+                # The last statement may have arrived or not: look again, and treat its page as half written.
+                recovering = True
+                if await self._regain(turn):
+                    continue
+            return
+
+    async def settle(self, job: Job) -> None:
+        """Settle a cancelled job that no worker writes to any more."""
+        await self._jobs.settle(job, await self._counts(job))
+
+    async def _take(self, turn: Turn, *, recovering: bool) -> None:
+        lease = turn.lease
+        try:
+            if lease.job.takeovers >= TAKEOVER_LIMIT:
+                raise ProviderError(_GIVEN_UP)
+            await self._import(turn, recovering=recovering)
+        except TurnOverError:
+            await self._leases.release(lease)
+        except ThrottledError as error:
+            await self._wait_out(lease, error)
+        except VaultError:
+            await self._fail(lease, _UNREADABLE_TOKENS)
+        except ProviderError as error:
+            await self._fail(lease, error.message)
+
+    async def _import(self, turn: Turn, *, recovering: bool) -> None:
+        lease = turn.lease
+        provider = self._providers[lease.job.provider]
+        credentials = Credentials(lease, provider, self._vault, self._leases)
+        await self._identify(turn, provider, credentials)
+        async with Listing(provider, credentials, turn) as listing:
+            while True:
+                page = await listing.page()
+                listing.look_ahead(page)
+                await self._commit(lease, listing, page, recovering=recovering)
+                if page.next is None:
+                    return
+                recovering = False
+                if turn.over:
+                    raise TurnOverError
+
+    async def _identify(self, turn: Turn, provider: Provider, credentials: Credentials) -> None:
+        job = turn.lease.job
+        if job.provider_account_id or job.provider_account_name:
+            return
+        try:
+            account = await turn.during(credentials.use(provider.account))
+        except ProviderError:
+            # The name is for the person's eyes only; if access itself is broken, the listing will say so.
+            return
+        await self._leases.identify(turn.lease, account.id, account.name)
+
+    async def _commit(self, lease: Lease, listing: Listing, page: Page, *, recovering: bool) -> None:
+        room = self._max_contacts - lease.job.processed_contacts
+        tally = await self._contacts.write(lease, page.entries[:room], recovering=recovering)
+        if len(page.entries) > room:
+            raise ProviderError(f"The account holds more than {self._max_contacts} contacts, the most of one import.")
+        if page.next is None:
+            await self._leases.finish(lease, tally)
+        else:
+            cursor = listing.move(page.next, fresh=tally.processed > 0, barren_limit=1000 + self._max_contacts // 100)
+            await self._leases.advance(lease, tally, cursor, page.total)
+
+    async def _wait_out(self, lease: Lease, error: ThrottledError) -> None:
+        """Hand the job back until the provider is willing again; no worker sleeps for it."""
+        now = datetime.now(UTC)
+        waited = (now - (lease.job.throttled_since or now)).total_seconds()
+        if waited >= THROTTLE_LIMIT_SECONDS:
+            await self._fail(lease, error.message)
+            return
+        # Without advice the waits double, because a try that comes too early is often counted against us.
+        advised = error.retry_after if error.retry_after is not None else min(max(waited, 2.0), 64.0)
+        seconds = max(advised, 0.5) * random.uniform(1.0, 1.2)  # noqa: S311
+        await self._leases.release(lease, min(seconds, THROTTLE_LIMIT_SECONDS - waited), throttled=True)
+
+    async def _fail(self, lease: Lease, message: str) -> None:
+        await self._leases.fail(lease, message, await self._counts(lease.job))
+
+    async def _counts(self, job: Job) -> dict[str, int]:
+        """The counters that stand in the database, a page that was half written included."""
+        await self._contacts.record_unrecorded(job)
+        return await self._ledger.count(job)
+
+    async def _regain(self, turn: Turn) -> bool:
+        """Wait for the database; whether the job is still ours then."""
+        while True:
+            try:
+                await self._leases.reload(turn.lease)
+                return True
+            except LeaseLostError:
+                await self._settle_if_cancelled(turn.lease.job)
+                return False
+            except DatabaseAwayError:
+                if not await turn.waited(_DATABASE_PAUSE_SECONDS * random.random()):  # noqa: S311
+                    return False
+
+    async def _settle_if_cancelled(self, job: Job) -> None:
+        present = await self._jobs.get(job.id, job.user_id)
+        if present and present.status is Status.CANCELLED and present.fence == job.fence:
+            await self.settle(present)

@@ -1,0 +1,164 @@
+"""A job: the document behind one import, the arrows of its life, and what clients see of it."""
+
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from everreach.cursor import Cursor
+from everreach.errors import LeaseLostError
+
+LEASE_MARGIN_SECONDS: Final = 0.5
+"""How long before its end a lease is no longer written under: the time that a statement may be on its way."""
+
+
+class Status(StrEnum):
+    """Where a job is. The last three are ends."""
+
+    PENDING = "pending"
+    AUTHENTICATING = "authenticating"
+    FETCHING = "fetching"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to such a job by itself."""
+        return self in ENDS
+
+
+ENDS: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+RUNNING: Final = frozenset({Status.FETCHING, Status.PROCESSING})
+
+ARROWS: Final[dict[Status, frozenset[Status]]] = {
+    Status.PENDING: frozenset({Status.AUTHENTICATING, Status.FAILED, Status.CANCELLED}),
+    Status.AUTHENTICATING: frozenset({Status.FETCHING, Status.FAILED, Status.CANCELLED}),
+    Status.FETCHING: frozenset({Status.PROCESSING, *ENDS}),
+    Status.PROCESSING: frozenset({Status.PROCESSING, *ENDS}),
+    Status.COMPLETED: frozenset(),
+    # A retry goes on where the tokens are still there, and asks for consent again where they are gone.
+    Status.FAILED: frozenset({Status.FETCHING, Status.PROCESSING, Status.AUTHENTICATING}),
+    Status.CANCELLED: frozenset(),
+}
+"""Every status a job may step to, by the status it has."""
+
+
+class Tally(msgspec.Struct, frozen=True, gc=False):
+    """What became of some contacts."""
+
+    imported: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+    @property
+    def processed(self) -> int:
+        """All of them."""
+        return self.imported + self.skipped + self.failed
+
+
+class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
+    """A job as stored: the fields of the contract and what the engine needs. Its repr shows only id and status."""
+
+    id: str
+    user_id: str
+    provider: str
+    status: Status
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    total_contacts: int = 0
+    processed_contacts: int = 0
+    imported_contacts: int = 0
+    skipped_contacts: int = 0
+    failed_contacts: int = 0
+    error_message: str | None = None
+    provider_account_id: str | None = None
+    provider_account_name: str | None = None
+    access_token: str | None = None
+    refresh_token: str | None = None
+    token_expires_at: datetime | None = None
+    pkce_verifier: str | None = None
+    cursor: Cursor = Cursor()
+    page: int = 0
+    fence: int = 0
+    lease_owner: str | None = None
+    takeovers: int = 0
+    throttled_since: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"Job({self.id}, {self.status})"
+
+    @property
+    def progress_percent(self) -> float:
+        """0 to 100, and 100 as soon as the job has completed, even with an empty address book."""
+        if self.status is Status.COMPLETED:
+            return 100.0
+        return (
+            round(min(100.0, 100.0 * self.processed_contacts / self.total_contacts), 2) if self.total_contacts else 0.0
+        )
+
+    def view(self) -> dict[str, Any]:
+        """The status document."""
+        return {
+            "id": self.id,
+            "provider": self.provider,
+            "status": self.status,
+            "total_contacts": self.total_contacts,
+            "processed_contacts": self.processed_contacts,
+            "imported_contacts": self.imported_contacts,
+            "skipped_contacts": self.skipped_contacts,
+            "failed_contacts": self.failed_contacts,
+            "progress_percent": self.progress_percent,
+            "provider_account_name": self.provider_account_name,
+            "started_at": iso(self.started_at),
+            "completed_at": iso(self.completed_at),
+            "error_message": self.error_message,
+            "version": self.version,
+        }
+
+    def row(self) -> dict[str, Any]:
+        """The job's line in the list."""
+        return {
+            "id": self.id,
+            "provider": self.provider,
+            "status": self.status,
+            "total_contacts": self.total_contacts,
+            "imported_contacts": self.imported_contacts,
+            "skipped_contacts": self.skipped_contacts,
+            "failed_contacts": self.failed_contacts,
+            "provider_account_name": self.provider_account_name,
+            "progress_percent": self.progress_percent,
+            "error_message": self.error_message,
+            "created_at": iso(self.created_at),
+            "started_at": iso(self.started_at),
+            "completed_at": iso(self.completed_at),
+            "updated_at": iso(self.updated_at),
+        }
+
+
+class Lease(msgspec.Struct, gc=False):
+    """A worker's hold on a job. Every statement it makes carries `owner` and `fence`, and matches nothing once lost.
+
+    `valid_until` is on this process's monotonic clock and always earlier than the database's own view of the end.
+    """
+
+    job: Job
+    owner: str
+    fence: int
+    valid_until: float
+
+    def check(self) -> None:
+        """Raise LeaseLostError where a statement sent now might arrive after somebody else has taken the job."""
+        if time.monotonic() > self.valid_until - LEASE_MARGIN_SECONDS:
+            raise LeaseLostError
+
+
+def iso(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC with a Z, whole seconds; None stays None."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

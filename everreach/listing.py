@@ -1,0 +1,52 @@
+"""A provider's pages, one ahead: the next is fetched while the last is being written."""
+
+import asyncio
+from typing import Self
+
+from everreach.contact import Page
+from everreach.credentials import Credentials
+from everreach.cursor import Cursor
+from everreach.errors import ListingExpiredError
+from everreach.turn import Turn
+from providers.base import Provider
+
+
+class Listing:
+    """The listing of one job, from its stored cursor on. Use as an async context manager: it drops what it fetched."""
+
+    def __init__(self, provider: Provider, credentials: Credentials, turn: Turn) -> None:
+        self._provider = provider
+        self._credentials = credentials
+        self._turn = turn
+        self._ahead: asyncio.Task[Page] | None = None
+        self.cursor: Cursor = turn.lease.job.cursor
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._ahead:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+
+    async def page(self) -> Page:
+        """The page at the cursor. Where the provider no longer knows that place, the listing begins again."""
+        while True:
+            fetching, self._ahead = self._ahead or self._fetch(self.cursor.position), None
+            try:
+                return await self._turn.during(fetching)
+            except ListingExpiredError:
+                self.cursor = self.cursor.restarted()
+
+    def look_ahead(self, page: Page) -> None:
+        """Begin to fetch what comes after this page."""
+        if page.next is not None:
+            self._ahead = self._fetch(page.next)
+
+    def move(self, position: str, *, fresh: bool, barren_limit: int) -> Cursor:
+        """Step to the next page; see Cursor.after."""
+        self.cursor = self.cursor.after(position, fresh=fresh, barren_limit=barren_limit)
+        return self.cursor
+
+    def _fetch(self, position: str | None) -> asyncio.Task[Page]:
+        return asyncio.create_task(self._credentials.use(lambda token: self._provider.page(token, position)))

@@ -1,0 +1,145 @@
+"""The life of many imports on one node: spawn, keep alive, adopt what is due, drain."""
+
+import asyncio
+import logging
+import random
+from typing import Final
+
+from everreach.errors import DatabaseError, EverReachError, LeaseLostError
+from everreach.importer import Importer
+from everreach.job import RUNNING, Job, Lease, Status
+from everreach.logs import describe
+from everreach.turn import Turn
+from storage.jobs import JobStore
+from storage.leases import LeaseStore
+
+SCAN_SECONDS: Final = 1.0
+"""How often, at the least, a node looks for jobs that are due."""
+
+TURN_SECONDS: Final = 5.0
+"""How long one import may keep a worker that others are waiting for."""
+
+_TIDIED: Final = frozenset({Status.AUTHENTICATING, Status.CANCELLED, Status.FAILED})
+_DUE_LIMIT: Final = 100
+_log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Works on up to `limit` jobs at once. Any node's runner can go on with any job; MongoDB says whose it is."""
+
+    def __init__(
+        self, jobs: JobStore, leases: LeaseStore, importer: Importer, *, limit: int, lease_seconds: float
+    ) -> None:
+        self._jobs = jobs
+        self._leases = leases
+        self._importer = importer
+        self._limit = limit
+        self._renewal = lease_seconds / 4
+        self._turns: dict[str, Turn | None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._nudged = asyncio.Event()
+        self.stopping = False
+        """Whether stop() was called; no more jobs are taken then."""
+        self._contended = False
+        self._scanning: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look for jobs that are due."""
+        self._scanning = asyncio.create_task(self._scan())
+
+    def spawn(self, job: Job) -> None:
+        """Work on a job, now if a worker is free, else when it is its turn."""
+        if job.id in self._turns or self.stopping:
+            return
+        if len(self._turns) >= self._limit:
+            self._contended = True
+            return
+        self._turns[job.id] = None
+        task = asyncio.create_task(self._work(job), name=f"import {job.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def call_off(self, job_id: str) -> None:
+        """Tell a job's worker, if it is on this node, that the job has ended."""
+        if turn := self._turns.get(job_id):
+            turn.call_off()
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more jobs, let the pages in flight be finished and handed back, and wait so long for that."""
+        self.stopping = True
+        if self._scanning:
+            self._scanning.cancel()
+        for turn in self._turns.values():
+            if turn:
+                turn.call_off()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in late:
+                _log.warning("%s did not stop in time; another worker takes over when its lease ends", task.get_name())
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _work(self, job: Job) -> None:
+        try:
+            if lease := await self._leases.claim(job.id, job.user_id):
+                await self._hold(lease)
+        except EverReachError as error:
+            _log.warning("import %s is left to the next worker: %s", job.id, type(error).__name__)
+        except Exception as error:
+            _log.error("import %s stopped on %s", job.id, describe(error))
+        finally:
+            del self._turns[job.id]
+            self._nudged.set()
+
+    async def _hold(self, lease: Lease) -> None:
+        turn = self._turns[lease.job.id] = Turn(lease, TURN_SECONDS, lambda: self._contended)
+        if self.stopping:
+            turn.call_off()
+        keeping = asyncio.create_task(self._keep(turn))
+        try:
+            await self._importer.run(turn)
+        finally:
+            keeping.cancel()
+
+    async def _keep(self, turn: Turn) -> None:
+        """Renew the lease until it is lost; a long page or a slow provider must not cost the job its worker."""
+        while True:
+            await asyncio.sleep(self._renewal)
+            try:
+                await self._leases.renew(turn.lease)
+            except LeaseLostError:
+                turn.call_off()
+                return
+            except DatabaseError:
+                continue
+
+    async def _scan(self) -> None:
+        while True:
+            self._nudged.clear()
+            try:
+                await self._look()
+            except DatabaseError:
+                _log.warning("the database does not answer; looking for jobs again in a moment")
+            try:
+                # Jitter keeps nodes that started together from asking together.
+                await asyncio.wait_for(self._nudged.wait(), SCAN_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311
+            except TimeoutError:
+                continue
+
+    async def _look(self) -> None:
+        free = self._limit - len(self._turns)
+        running = await self._jobs.due(RUNNING, self._limit + 1)
+        waiting = [job for job in running if job.id not in self._turns]
+        self._contended = len(waiting) > free
+        for job in waiting:
+            self.spawn(job)
+        for job in await self._jobs.due(_TIDIED, _DUE_LIMIT):
+            await self._tidy(job)
+
+    async def _tidy(self, job: Job) -> None:
+        if job.status is Status.AUTHENTICATING:
+            await self._jobs.expire(job.id, job.user_id)
+        elif job.status is Status.CANCELLED:
+            await self._importer.settle(job)
+        elif job.status is Status.FAILED:
+            await self._jobs.forget(job.id, job.user_id)

@@ -1,0 +1,111 @@
+"""What every handler shares: JSON out, errors as bodies, headers, CORS, limits on what comes in."""
+
+import logging
+import uuid
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, ClassVar, Final
+
+import msgspec
+from tornado.web import HTTPError, RequestHandler
+
+from everreach.errors import ApiError, DatabaseAwayError, PayloadTooLargeError, UnavailableError
+from everreach.logs import describe
+from everreach.tokens import Caller
+from handlers.services import Services
+
+BODY_LIMIT: Final = 65536
+"""Bytes of a request's body; none of ours needs more than a few."""
+
+_log = logging.getLogger(__name__)
+_MESSAGES: Final = {
+    404: "There is nothing at this address.",
+    405: "This method is not allowed here.",
+}
+
+
+class BaseHandler(RequestHandler):
+    """Answers in JSON, whatever happens, and never says what the server is made of."""
+
+    cacheable: ClassVar[bool] = False
+    services: Services
+
+    def initialize(self, services: Services) -> None:
+        """Take what app.py made."""
+        self.services = services
+        self.request_id = uuid.uuid4().hex
+
+    def set_default_headers(self) -> None:
+        """Put these on every answer, errors included."""
+        self.clear_header("Server")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        if not self.cacheable:
+            self.set_header("Cache-Control", "no-store")
+
+    def prepare(self) -> None:
+        """Refuse a body that is too large before anything else looks at it."""
+        self._allow_frontend()
+        if len(self.request.body) > BODY_LIMIT:
+            raise PayloadTooLargeError
+
+    def options(self, *_: str) -> None:
+        """Answer a browser's preflight."""
+        self.set_status(204)
+
+    async def caller(self) -> Caller:
+        """Who is calling. Raises UnauthorizedError."""
+        return await self.services.authenticator.caller(self.request.headers.get("Authorization"))
+
+    def write_json(self, body: Any) -> None:
+        """Answer with a document."""
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.write(msgspec.json.encode(body))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with {"error", "message"}, in our own words only."""
+        self._allow_frontend()
+        cause = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        if status_code != 500 or isinstance(cause, HTTPError):
+            title = HTTPStatus(status_code).phrase
+            self.write_json({"error": title, "message": _MESSAGES.get(status_code, f"The request failed: {title}.")})
+            return
+        error = _answer_to(cause)
+        self.set_status(error.status)
+        for name, value in error.headers.items():
+            self.set_header(name, value)
+        self.write_json({"error": error.title, "message": error.message, **error.details})
+
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Log only what nobody foresaw; Tornado's own way prints the query string."""
+        if value and not isinstance(value, (HTTPError, ApiError, DatabaseAwayError)):
+            _log.error("request %s failed on %s", self.request_id, describe(value))
+
+    def compute_etag(self) -> None:
+        """Nothing here is cached by its content."""
+
+    def _allow_frontend(self) -> None:
+        frontend = self.services.config.next_public_frontend_url
+        self.set_header("X-Request-Id", self.request_id)
+        self.set_header("Vary", "Origin")
+        if frontend and self.request.headers.get("Origin") == frontend:
+            self.set_header("Access-Control-Allow-Origin", frontend)
+            self.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+            self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type")
+            self.set_header("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+            self.set_header("Access-Control-Max-Age", "600")
+
+
+class NotFoundHandler(BaseHandler):
+    """Every address that is nobody's."""
+
+    def prepare(self) -> None:
+        """Whatever the method, there is nothing."""
+        raise HTTPError(404)
+
+
+def _answer_to(cause: BaseException | None) -> ApiError:
+    if isinstance(cause, ApiError):
+        return cause
+    return UnavailableError() if isinstance(cause, DatabaseAwayError) else ApiError()

@@ -1,0 +1,57 @@
+"""Is the service configured, alive, ready? None of these needs a token."""
+
+from typing import Any
+
+from everreach.errors import DatabaseError, UnavailableError
+from handlers.base import BaseHandler
+from providers.base import Provider
+
+
+class HealthHandler(BaseHandler):
+    """Which providers are configured. Answers with the database down, too."""
+
+    cacheable = True
+
+    def get(self) -> None:
+        """Always 200."""
+        reports = {name: self._report(provider) for name, provider in self.services.providers.items()}
+        ready = [name for name, provider in self.services.providers.items() if provider.configured]
+        if len(ready) == len(reports):
+            status, message = "healthy", "All providers are configured."
+        elif ready:
+            status, message = "partial", f"Configured: {', '.join(ready)}. The others cannot be used yet."
+        else:
+            status, message = "unhealthy", "No provider is configured."
+        self.write_json({"status": status, "providers": reports, "message": message})
+
+    def _report(self, provider: Provider) -> dict[str, Any]:
+        config, name = self.services.config, provider.name
+        return {
+            "configured": provider.configured,
+            "client_id_set": bool(config.client_id(name)),
+            "client_secret_set": bool(config.client_secret(name)),
+            "redirect_uri": config.redirect_uri(name),
+            "setup_url": provider.setup_url,
+        }
+
+
+class LiveHandler(BaseHandler):
+    """The process answers."""
+
+    def get(self) -> None:
+        """Always 200."""
+        self.write_json({"status": "alive"})
+
+
+class ReadyHandler(BaseHandler):
+    """The process takes work, and its database answers."""
+
+    async def get(self) -> None:
+        """200, or 503 while the database is away or the process is about to stop."""
+        try:
+            await self.services.ping()
+        except DatabaseError:
+            raise UnavailableError from None
+        if self.services.runner.stopping:
+            raise UnavailableError("This server is about to stop.")
+        self.write_json({"status": "ready"})

@@ -1,0 +1,28 @@
+"""What the handlers are given: the whole inside of the server, made once in everreach/app.py."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from everreach.config import Config
+from everreach.runner import Runner
+from everreach.tokens import Authenticator
+from everreach.vault import Vault
+from providers.base import Provider
+from storage.jobs import JobStore
+from storage.ledger import Ledger
+from storage.rate_limits import RateLimits
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a handler may call."""
+
+    config: Config
+    authenticator: Authenticator
+    limits: RateLimits
+    jobs: JobStore
+    ledger: Ledger
+    providers: Mapping[str, Provider]
+    vault: Vault
+    runner: Runner
+    ping: Callable[[], Awaitable[None]]

@@ -1,0 +1,17 @@
+"""The outside world: every provider behind one interface."""
+
+from typing import Final
+
+from everreach.config import Config
+from providers.base import Provider
+from providers.google import Google
+from providers.http import Http
+from providers.microsoft import Microsoft
+
+REGISTRY: Final = (Google, Microsoft)
+"""A new provider is a file beside these and a word here."""
+
+
+def connect(config: Config, http: Http) -> dict[str, Provider]:
+    """Every provider by its name, configured or not."""
+    return {kind.name: kind(config, http) for kind in REGISTRY}

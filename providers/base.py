@@ -1,0 +1,175 @@
+"""The code flow and the paging, once. A provider adds addresses, scopes and a parser; it cannot bend the flow."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Final, NamedTuple, TypeVar, final
+from urllib.parse import urlencode
+
+import msgspec
+
+from everreach.config import OAuthClient
+from everreach.contact import Page
+from everreach.errors import ProviderError, ReconnectError, ThrottledError, TokenRejectedError, TransientError
+from providers.http import Http, Reply
+from providers.tolerant import decode, detail
+
+PAGE_SIZE: Final = 1000
+"""Contacts asked for at once: the most that Google and Graph give."""
+
+_DEFAULT_LIFETIME_SECONDS: Final = 3600
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a token endpoint gave. `scopes` is None where it did not say, which means: all that were asked for."""
+
+    access_token: str
+    refresh_token: str | None
+    expires_at: datetime
+    scopes: frozenset[str] | None
+
+    def __repr__(self) -> str:
+        return "Grant(…)"
+
+
+class Account(NamedTuple):
+    """Whose address book it is."""
+
+    id: str | None
+    name: str | None
+
+
+class _TokenReply(msgspec.Struct):
+    access_token: str
+    expires_in: float = _DEFAULT_LIFETIME_SECONDS
+    refresh_token: str | None = None
+    scope: str | None = None
+
+
+class _TokenError(msgspec.Struct):
+    error: str | None = None
+
+
+class Provider(ABC):
+    """One provider. `client` is None where the operator has not configured it."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    setup_url: ClassVar[str]
+    scopes: ClassVar[tuple[str, ...]]
+    authorize_extras: ClassVar[dict[str, str]]
+
+    def __init__(self, client: OAuthClient | None, authorize_url: str, token_url: str, http: Http) -> None:
+        self._client = client
+        self._authorize_url = authorize_url
+        self._token_url = token_url
+        self._http = http
+
+    @property
+    def client(self) -> OAuthClient:
+        """Our credentials there. Raises ProviderError where the operator has removed them."""
+        if self._client is None:
+            raise ProviderError(f"{self.title} is not configured any more. Please try again later.")
+        return self._client
+
+    @property
+    def configured(self) -> bool:
+        """Whether there are credentials at all."""
+        return self._client is not None
+
+    @final
+    def authorization_url(self, state: str, challenge: str) -> str:
+        """Where the person gives consent; `challenge` is PKCE's S256."""
+        query = {
+            "client_id": self.client.client_id,
+            "redirect_uri": self.client.redirect_uri,
+            "response_type": "code",
+            "scope": " ".join(self.scopes),
+            "state": state,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+            **self.authorize_extras,
+        }
+        return f"{self._authorize_url}?{urlencode(query)}"
+
+    @final
+    async def exchange(self, code: str, verifier: str) -> Grant:
+        """The grant for a code. Sent once and never repeated: a code serves once."""
+        fields = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+        return await self._token({**fields, "redirect_uri": self.client.redirect_uri})
+
+    @final
+    async def refresh(self, refresh_token: str) -> Grant:
+        """A fresh grant. Raises ReconnectError where the refresh token is dead."""
+        fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return await self._http.retrying(lambda: self._token(fields))
+
+    @abstractmethod
+    def allows_contacts(self, grant: Grant) -> bool:
+        """Whether the person left the contacts ticked at the consent page."""
+
+    @abstractmethod
+    async def account(self, access_token: str) -> Account:
+        """Whose address book it is."""
+
+    @abstractmethod
+    async def page(self, access_token: str, position: str | None) -> Page:
+        """One page of contacts; `position` is what the page before gave as `next`, None for the first.
+
+        Raises ListingExpiredError where the provider no longer knows the position.
+        """
+
+    @final
+    async def _read(
+        self, access_token: str, url: str, type_: type[T], *, home: str, headers: Mapping[str, str] | None = None
+    ) -> T:
+        """GET and decode a document at the API whose address is `home`; network errors and nonsense are tried again."""
+
+        async def attempt() -> T:
+            reply = await self._http.get_as(access_token, url, home=home, headers=headers)
+            if reply.status != 200:
+                raise self._refusal(reply)
+            return decode(reply.body, type_)
+
+        return await self._http.retrying(attempt)
+
+    def _refusal(self, reply: Reply) -> ProviderError:
+        """What a status other than 200 means; a provider refines what its own bodies say."""
+        if reply.status == 401:
+            return TokenRejectedError()
+        if reply.status == 429 or (reply.status == 503 and reply.retry_after is not None):
+            return ThrottledError(reply.retry_after)
+        if reply.status in {408, 425} or reply.status >= 500:
+            return TransientError()
+        return ProviderError(f"{self.title} refused to list the contacts (HTTP {reply.status}).")
+
+    async def _token(self, fields: dict[str, str]) -> Grant:
+        client = self.client
+        credentials = {"client_id": client.client_id, "client_secret": client.client_secret.get_secret_value()}
+        reply = await self._http.post_form(self._token_url, {**fields, **credentials})
+        if reply.status != 200:
+            raise self._token_refusal(reply)
+        try:
+            return _grant(msgspec.json.decode(reply.body, type=_TokenReply, strict=False))
+        except (msgspec.MsgspecError, ValueError, OverflowError):
+            raise TransientError from None
+
+    def _token_refusal(self, reply: Reply) -> ProviderError:
+        if reply.status == 429 or reply.status >= 500:
+            return self._refusal(reply)
+        error = detail(reply.body, _TokenError).error
+        if error in {"invalid_grant", "interaction_required", "consent_required"}:
+            return ReconnectError()
+        if error == "temporarily_unavailable":
+            return TransientError()
+        return ProviderError(f"{self.title} does not accept this server's credentials. Please tell its operator.")
+
+
+def _grant(reply: _TokenReply) -> Grant:
+    if not reply.access_token:
+        raise ValueError
+    lifetime = timedelta(seconds=max(0.0, reply.expires_in))
+    scopes = frozenset(reply.scope.split()) if reply.scope else None
+    return Grant(reply.access_token, reply.refresh_token or None, datetime.now(UTC) + lifetime, scopes)

@@ -1,0 +1,131 @@
+"""The one door out: pooled connections, timeouts, size limits, and a bearer token that stays at home."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Final, Self, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from everreach.errors import ProviderError, TransientError
+
+BODY_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of a reply; a page of 1,000 contacts is about one MiB."""
+
+RETRIES: Final = 3
+"""Tries beyond the first against network errors, 5xx and replies that make no sense."""
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=30)
+_BACKOFF_CAP_SECONDS: Final = 20.0
+
+T = TypeVar("T")
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What came back, whatever its status. `headers` has lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Reply({self.status})"
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, from a number (Graph sends fractions) or a date relative to the reply's own clock."""
+        value = self.headers.get("retry-after", "").strip()
+        try:
+            return max(0.0, min(float(value), 86400.0))
+        except ValueError:
+            return self._seconds_until(value)
+
+    def _seconds_until(self, value: str) -> float | None:
+        try:
+            return max(
+                0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(self.headers["date"])).total_seconds()
+            )
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+class Http:
+    """An HTTP client for the life of the process. `backoff` is the seconds before the first retry, at most."""
+
+    def __init__(self, *, backoff: float = 0.5, timeout: aiohttp.ClientTimeout = _TIMEOUT) -> None:
+        self._backoff = backoff
+        self._session = aiohttp.ClientSession(
+            timeout=timeout,
+            connector=aiohttp.TCPConnector(limit=256, ttl_dns_cache=60),
+            # One person's cookies must never travel with another's request.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "EverReach-Import"},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Reply:
+        """One GET without credentials. Raises TransientError where no whole reply came."""
+        return await self._request("GET", url, headers=headers)
+
+    async def get_as(self, bearer: str, url: str, *, home: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """One GET with a bearer token, which goes to no other origin than that of `home`."""
+        if origin(url) != origin(home):
+            raise ProviderError("The provider pointed to a foreign address, and the import was stopped.")
+        return await self._request("GET", url, headers={**(headers or {}), "Authorization": f"Bearer {bearer}"})
+
+    async def post_form(self, url: str, fields: Mapping[str, str]) -> Reply:
+        """One POST of a form. Never repeated here: only the caller knows whether that is harmless."""
+        return await self._request("POST", url, data=fields)
+
+    async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Repeat what raises TransientError, with exponential backoff and full jitter; the last error goes on."""
+        for retry in range(RETRIES):
+            try:
+                return await attempt()
+            except TransientError:
+                await asyncio.sleep(random.uniform(0, min(_BACKOFF_CAP_SECONDS, self._backoff * 2**retry)))  # noqa: S311
+        return await attempt()
+
+    async def _request(self, method: str, url: str, **options: object) -> Reply:
+        # The provider's links are followed letter for letter, which a second encoding would break.
+        target = URL(url, encoded=True)
+        try:
+            async with self._session.request(method, target, allow_redirects=False, **options) as response:  # type: ignore[arg-type]
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(response.status, headers, await _body(response))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            # The library's own text holds the URL, and with it codes and page tokens.
+            raise TransientError from None
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            raise ProviderError("The provider sent a page that is too large to be one.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port, with the scheme's own port where none is written."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    return parts.scheme, parts.hostname, port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -1,0 +1,67 @@
+"""The words in which the arrows of a job are written: server time, literals, and the version that grows."""
+
+from collections.abc import Awaitable, Mapping
+from typing import Any, cast
+
+import msgspec
+from pymongo import ReturnDocument
+
+from everreach.job import RUNNING, Job, Lease
+from storage.mongo import Collection, Document
+
+NOW = "$$NOW"
+"""The database's clock. Leases and deadlines never look at a client's."""
+
+NEVER = "$$REMOVE"
+"""As `not_before`: the engine need not look at this job again by itself."""
+
+DUE: Document = {"$expr": {"$lte": ["$not_before", NOW]}}
+RUNNING_FILTER: Document = {"status": {"$in": sorted(RUNNING)}}
+NO_TOKENS: Document = {"access_token": None, "refresh_token": None, "token_expires_at": None, "pkce_verifier": None}
+
+
+def after(seconds: float) -> Document:
+    """The database's time in so many seconds."""
+    return {"$add": [NOW, round(seconds * 1000)]}
+
+
+def change(values: Mapping[str, Any] | None = None, /, **expressions: Any) -> list[Document]:
+    """A pipeline that sets `values` as they are and `expressions` as computed, and makes the change visible."""
+    visible = {"version": {"$add": ["$version", 1]}, "updated_at": NOW}
+    return quietly(values, **visible, **expressions)
+
+
+def quietly(values: Mapping[str, Any] | None = None, /, **expressions: Any) -> list[Document]:
+    """The same for what no client sees, such as a lease: nobody who follows the job is woken."""
+    # A provider's text may begin with a dollar sign; without $literal the database would take it for a field path.
+    literals = {name: {"$literal": value} for name, value in (values or {}).items()}
+    return [{"$set": {**literals, **expressions}}]
+
+
+def ending(**expressions: Any) -> Document:
+    """The expressions of every end: no lease, and the moment."""
+    return {"completed_at": NOW, "lease_owner": None, "not_before": NEVER, **expressions}
+
+
+def held(lease: Lease) -> Document:
+    """The filter that only the present holder of the lease matches."""
+    job = lease.job
+    return {
+        "_id": job.id,
+        "user_id": job.user_id,
+        "lease_owner": lease.owner,
+        "fence": lease.fence,
+        **RUNNING_FILTER,
+    }
+
+
+async def apply(jobs: Collection, query: Document, pipeline: list[Document]) -> Job | None:
+    """Take the arrow: the job as it is afterwards, or None where no job stands where the arrow begins."""
+    found = jobs.find_one_and_update(query, pipeline, return_document=ReturnDocument.AFTER)
+    document = await cast("Awaitable[Document | None]", found)
+    return as_job(document) if document else None
+
+
+def as_job(document: Document) -> Job:
+    """The job that a stored document describes; fields this version does not know are left aside."""
+    return msgspec.convert(document, Job)

@@ -1,0 +1,120 @@
+"""A page of contacts: one bulk write of the contacts, one of their ledger rows, whatever became of them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from bson import ObjectId
+
+from everreach.contact import Contact, Entry
+from everreach.job import Job, Lease, Tally
+from storage.bulk import DUPLICATE, UNENCODABLE, encode, insert_all
+from storage.indexes import CONTACTS
+from storage.ledger import Ledger, failed, recorded, skipped
+from storage.mongo import Database, Document, translated
+
+_UNSTORABLE: Final = "The contact could not be stored."
+_BATCH: Final = 1000
+# What was written since the last committed page, even if the clocks of two nodes are far apart.
+_CLOCK_MARGIN: Final = timedelta(hours=1)
+
+
+class _Candidate(NamedTuple):
+    entry: Entry
+    contact: Contact
+    row: Document
+
+
+class ContactStore:
+    """Writes a job's pages. Dedupe is the work of the unique index, never of a look-up beforehand."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._contacts = database[CONTACTS]
+        self._ledger = ledger
+
+    @translated
+    async def write(self, lease: Lease, entries: Sequence[Entry], *, recovering: bool) -> Tally:
+        """Write the page under way of the lease's job; returns what it adds to the counters.
+
+        Safe to repeat: a contact that this job created before counts as created, and each is counted once.
+        `recovering` says that an earlier attempt at this page may have got somewhere. Raises LeaseLostError before any
+        write that the lease no longer covers.
+        """
+        job, now = lease.job, datetime.now(UTC)
+        rows: dict[str, Document] = {}
+        candidates = []
+        for entry in entries:
+            # A listing that shifts while it is read may send one contact twice.
+            if entry.id not in rows:
+                row = rows[entry.id] = _row(job, entry, now)
+                if entry.contact and row["contact_id"]:
+                    candidates.append(_Candidate(entry, entry.contact, row))
+        lease.check()
+        await self._insert(job, candidates, now)
+        lease.check()
+        return await self._ledger.record(job, list(rows.values()), recovering=recovering)
+
+    @translated
+    async def record_unrecorded(self, job: Job) -> None:
+        """Give its row to each contact that a worker created and died before it could record."""
+        since = job.updated_at - _CLOCK_MARGIN
+        query = {"user_id": job.user_id, "import_job_id": job.id, "imported_at": {"$gte": since}, "email": {"$gt": ""}}
+        created = self._contacts.find(query)
+        while batch := await created.to_list(_BATCH):
+            rows = [
+                recorded(job, made["provider_contact_id"], made["_id"], made["display_name"], made["imported_at"])
+                for made in batch
+            ]
+            await self._ledger.record(job, rows, recovering=False)
+
+    async def _insert(self, job: Job, candidates: Sequence[_Candidate], now: datetime) -> None:
+        documents, storable = [], []
+        for candidate in candidates:
+            try:
+                documents.append(encode(_document(job, candidate, now)))
+                storable.append(candidate)
+            except UNENCODABLE:
+                failed(candidate.row, candidate.entry, _UNSTORABLE)
+        refused = await insert_all(self._contacts, documents)
+        for place, code in refused.items():
+            if code != DUPLICATE:
+                failed(storable[place].row, storable[place].entry, _UNSTORABLE)
+        await self._tell_apart(job, [storable[place] for place, code in refused.items() if code == DUPLICATE])
+
+    async def _tell_apart(self, job: Job, refused: Sequence[_Candidate]) -> None:
+        """Tell contacts that were there before from those that an earlier attempt at this page created."""
+        if not refused:
+            return
+        query = {"user_id": job.user_id, "email": {"$in": [candidate.contact["email"] for candidate in refused]}}
+        found = self._contacts.find(query, ["email", "import_job_id", "provider_contact_id"])
+        existing = {document["email"]: document async for document in found}
+        for entry, contact, row in refused:
+            other = existing.get(contact["email"], {})
+            row["contact_id"] = other.get("_id")
+            if (other.get("import_job_id"), other.get("provider_contact_id")) != (job.id, entry.id):
+                skipped(row, entry, "duplicate")
+
+
+def _row(job: Job, entry: Entry, now: datetime) -> Document:
+    contact = entry.contact
+    if contact is None:
+        row = recorded(job, entry.id, None, None, now, entry.etag)
+        failed(row, entry, entry.error or _UNSTORABLE)
+    elif contact["email"] is None:
+        row = recorded(job, entry.id, None, contact["display_name"], now, entry.etag)
+        skipped(row, entry, "no_email")
+    else:
+        row = recorded(job, entry.id, ObjectId(), contact["display_name"], now, entry.etag)
+    return row
+
+
+def _document(job: Job, candidate: _Candidate, now: datetime) -> Document:
+    return {
+        "_id": candidate.row["contact_id"],
+        "user_id": job.user_id,
+        **candidate.contact,
+        "source": f"{job.provider}_import",
+        "imported_at": now,
+        "import_job_id": job.id,
+        "provider_contact_id": candidate.entry.id,
+    }

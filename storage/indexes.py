@@ -1,0 +1,65 @@
+"""The indexes, made at start; making them again changes nothing. Each unique one begins with the shard key."""
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from everreach.errors import DatabaseError
+from storage.mongo import Collection, Database, translated
+
+JOBS = "contact_import_jobs"
+LEDGER = "imported_contacts"
+CONTACTS = "contacts"
+
+CONTACT_KEY = "user_id_email"
+_HAS_EMAIL = {"email": {"$gt": ""}}  # Only text that is not empty: contacts without an e-mail are free of the key.
+_DUPLICATES_SHOWN = 5
+
+
+@translated
+async def ensure_indexes(database: Database) -> None:
+    """Make what is missing. Raises DatabaseError naming the duplicates that stand in the way of the contacts' key."""
+    jobs, ledger, contacts = database[JOBS], database[LEDGER], database[CONTACTS]
+    await jobs.create_index([("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", ASCENDING)], name="history")
+    # Whatever the engine has to look at carries `not_before`; what has ended for good does not, and costs nothing here.
+    await jobs.create_index("not_before", name="due", partialFilterExpression={"not_before": {"$exists": True}})
+    await ledger.create_index(
+        [("user_id", ASCENDING), ("import_job_id", ASCENDING), ("provider_contact_id", ASCENDING)],
+        name="once",
+        unique=True,
+    )
+    await ledger.create_index(
+        [(name, ASCENDING) for name in ("user_id", "import_job_id", "action", "page", "_id")], name="outcome"
+    )
+    await _ensure_contact_key(contacts)
+
+
+async def _ensure_contact_key(contacts: Collection) -> None:
+    try:
+        await contacts.create_index(
+            [("user_id", ASCENDING), ("email", ASCENDING)],
+            name=CONTACT_KEY,
+            unique=True,
+            partialFilterExpression=_HAS_EMAIL,
+        )
+    except (DuplicateKeyError, OperationFailure) as error:
+        if error.code != DuplicateKeyError(str(error)).code and error.code != 11000:
+            raise
+        raise DatabaseError(await _duplicates(contacts)) from None
+
+
+async def _duplicates(contacts: Collection) -> str:
+    groups = contacts.aggregate(
+        [
+            {"$match": _HAS_EMAIL},
+            {"$group": {"_id": {"user_id": "$user_id", "email": "$email"}, "ids": {"$push": "$_id"}}},
+            {"$match": {"ids.1": {"$exists": True}}},
+            {"$limit": _DUPLICATES_SHOWN},
+        ],
+        allowDiskUse=True,
+    )
+    # Ids are enough to find them; an e-mail address does not belong in a log.
+    rows = [f"user {group['_id']['user_id']}: _id {', '.join(map(str, group['ids']))}" async for group in groups]
+    return (
+        f"The collection {CONTACTS} holds several contacts of one user with the same e-mail. Keep one of each group, "
+        f"delete or merge the others, then start again. The first groups: {'; '.join(rows)}"
+    )

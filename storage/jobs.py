@@ -1,0 +1,143 @@
+"""What people do to a job, and reading it. Each arrow is one statement whose filter holds the status it starts from."""
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.read_concern import ReadConcern
+
+from everreach.job import ENDS, Job, Status
+from everreach.oauth_state import State
+from storage.arrows import DUE, NEVER, NO_TOKENS, NOW, after, apply, as_job, change, ending, quietly
+from storage.indexes import JOBS
+from storage.mongo import Database, Document, translated
+
+EXCHANGE_SECONDS = 60
+"""How long an exchange of the code may take before its job counts as abandoned."""
+
+
+class JobStore:
+    """The jobs as people and the OAuth flow see them; what only a lease holder may do is in LeaseStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._jobs = database[JOBS]
+        # A status once shown never goes back, not even when a primary is lost: only what a majority holds is shown.
+        self._shown = self._jobs.with_options(read_concern=ReadConcern("majority"))
+
+    @translated
+    async def create(self, state: State, provider: str, verifier: str, ttl_seconds: float) -> None:
+        """Create: a job that waits for consent until its state expires. `verifier` is sealed."""
+        values = {
+            "provider": provider,
+            "status": Status.AUTHENTICATING,
+            "state_hash": state.nonce_hash,
+            "version": 1,
+            **NO_TOKENS,
+            "pkce_verifier": verifier,
+            **dict.fromkeys(("provider_account_id", "provider_account_name", "error_message", "completed_at")),
+            **dict.fromkeys(
+                ("total_contacts", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts"), 0
+            ),
+            **{"page": 0, "fence": 0, "takeovers": 0, "lease_owner": None, "cursor": {}},
+        }
+        moments = dict.fromkeys(("created_at", "started_at", "updated_at"), NOW)
+        await self._jobs.update_one(
+            {"_id": state.job_id, "user_id": state.user_id},
+            quietly(values, **moments, not_before=after(ttl_seconds)),
+            upsert=True,
+        )
+
+    @translated
+    async def spend(self, state: State, provider: str) -> Job | None:
+        """Spend: the state served, once; the job now waits for the exchange. None where the state does not serve."""
+        return await apply(
+            self._jobs, _waiting(state, provider), quietly({"state_hash": None}, not_before=after(EXCHANGE_SECONDS))
+        )
+
+    @translated
+    async def deny(self, state: State, provider: str) -> Job | None:
+        """Deny: the person said no at the consent page. None where the state does not serve."""
+        values = {"status": Status.CANCELLED, "state_hash": None, **NO_TOKENS}
+        return await apply(self._jobs, _waiting(state, provider), change(values, **ending()))
+
+    @translated
+    async def expired(self, state: State, provider: str) -> bool:
+        """Whether this state would have served, had it come in time."""
+        query = {"_id": state.job_id, "user_id": state.user_id, "provider": provider, "expired_state": state.nonce_hash}
+        late = {**_waiting(state, provider), **DUE}
+        return await self._jobs.find_one({"$or": [query, late]}, {"_id": 1}) is not None
+
+    @translated
+    async def consent(self, job: Job, tokens: Document) -> Job | None:
+        """Consent: sealed tokens stored and the import set going, in one statement. None where the job has ended."""
+        values = {"status": Status.FETCHING, "pkce_verifier": None, **tokens}
+        return await apply(self._jobs, _exchanging(job), change(values, not_before=NOW))
+
+    @translated
+    async def refuse(self, job: Job, message: str) -> Job | None:
+        """Refuse: the exchange failed, and with it the job. None where the job has ended."""
+        values = {"status": Status.FAILED, "error_message": message, **NO_TOKENS}
+        return await apply(self._jobs, _exchanging(job), change(values, **ending()))
+
+    @translated
+    async def cancel(self, job_id: str, user_id: str) -> Job | None:
+        """Cancel: the person ends a job that has not ended. None where there is none such.
+
+        A page may be under way. The lease's end stays as `not_before`, so that somebody settles the counters then.
+        """
+        values = {"status": Status.CANCELLED, "state_hash": None, **NO_TOKENS}
+        claimed = {"$cond": [{"$gt": ["$fence", 0]}, "$not_before", NEVER]}
+        query = {"_id": job_id, "user_id": user_id, "status": {"$nin": sorted(ENDS)}}
+        return await apply(self._jobs, query, change(values, completed_at=NOW, not_before=claimed))
+
+    @translated
+    async def expire(self, job_id: str, user_id: str) -> Job | None:
+        """Expire: the consent, or the end of the exchange, never came."""
+        message = "The account was not connected in time. Please start the import again."
+        values = {"status": Status.FAILED, "error_message": message, "state_hash": None, **NO_TOKENS}
+        query = {"_id": job_id, "user_id": user_id, "status": Status.AUTHENTICATING, **DUE}
+        return await apply(self._jobs, query, change(values, **ending(expired_state="$state_hash")))
+
+    @translated
+    async def forget(self, job_id: str, user_id: str) -> None:
+        """Forget: the tokens of a failed job are deleted when the time for a retry has passed."""
+        query = {"_id": job_id, "user_id": user_id, "status": Status.FAILED, **DUE}
+        await self._jobs.update_one(query, quietly(NO_TOKENS, not_before=NEVER))
+
+    @translated
+    async def settle(self, job: Job, counts: dict[str, int]) -> Job | None:
+        """Settle: a cancelled job's counters become what stands in the database."""
+        query = {"_id": job.id, "user_id": job.user_id, "status": Status.CANCELLED, "fence": job.fence}
+        total = {"$max": ["$total_contacts", counts["processed_contacts"]]}
+        return await apply(self._jobs, query, change(counts, lease_owner=None, not_before=NEVER, total_contacts=total))
+
+    @translated
+    async def get(self, job_id: str, user_id: str) -> Job | None:
+        """The job, if it is this person's."""
+        document = await self._shown.find_one({"_id": job_id, "user_id": user_id})
+        return as_job(document) if document else None
+
+    @translated
+    async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:
+        """A page of the jobs that match, newest first, and how many match in all. `query` holds the user_id."""
+        found = self._shown.find(query).sort([("created_at", DESCENDING), ("_id", ASCENDING)]).skip(offset).limit(limit)
+        return [as_job(document) async for document in found], await self._shown.count_documents(query)
+
+    @translated
+    async def due(self, statuses: frozenset[Status], limit: int) -> list[Job]:
+        """Jobs in one of these statuses that the engine has to look at now, the longest waiting first."""
+        query = {"not_before": {"$exists": True}, "status": {"$in": sorted(statuses)}, **DUE}
+        found = self._jobs.find(query).sort("not_before", ASCENDING).limit(limit)
+        return [as_job(document) async for document in found]
+
+
+def _waiting(state: State, provider: str) -> Document:
+    return {
+        "_id": state.job_id,
+        "user_id": state.user_id,
+        "provider": provider,
+        "status": Status.AUTHENTICATING,
+        "state_hash": state.nonce_hash,
+        "$expr": {"$gt": ["$not_before", NOW]},
+    }
+
+
+def _exchanging(job: Job) -> Document:
+    return {"_id": job.id, "user_id": job.user_id, "status": Status.AUTHENTICATING, "state_hash": None}

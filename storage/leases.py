@@ -1,0 +1,124 @@
+"""What only the holder of a job's lease can do to it. A stale holder's statement matches nothing: LeaseLostError."""
+
+import time
+from typing import Any, Final
+
+import msgspec
+
+from everreach.cursor import Cursor
+from everreach.errors import LeaseLostError
+from everreach.job import Lease, Status, Tally
+from storage.arrows import DUE, NEVER, NO_TOKENS, NOW, RUNNING_FILTER, after, apply, change, ending, held, quietly
+from storage.indexes import JOBS
+from storage.mongo import Database, Document, translated
+
+RETRY_WINDOW_SECONDS: Final = 86400
+"""How long a failed job keeps its tokens so that it can be retried without a new consent."""
+
+
+class LeaseStore:
+    """Claims jobs for `owner`, this process, and writes to those it holds. A lease lasts `seconds` unless renewed."""
+
+    def __init__(self, database: Database, owner: str, seconds: float, *, keep_tokens: bool) -> None:
+        self._jobs = database[JOBS]
+        self._owner = owner
+        self._seconds = seconds
+        self._keep_tokens = keep_tokens
+
+    @translated
+    async def claim(self, job_id: str, user_id: str) -> Lease | None:
+        """Claim: one worker takes a running job that is due. None where another was faster or it is not yet due."""
+        began = time.monotonic()
+        abandoned = {"$cond": [{"$ne": ["$lease_owner", None]}, {"$add": ["$takeovers", 1]}, "$takeovers"]}
+        job = await apply(
+            self._jobs,
+            {"_id": job_id, "user_id": user_id, **RUNNING_FILTER, **DUE},
+            quietly(
+                {"lease_owner": self._owner},
+                fence={"$add": ["$fence", 1]},
+                takeovers=abandoned,
+                not_before=after(self._seconds),
+            ),
+        )
+        return Lease(job, self._owner, job.fence, began + self._seconds) if job else None
+
+    @translated
+    async def renew(self, lease: Lease) -> None:
+        """Renew: the lease lasts its full time again."""
+        began = time.monotonic()
+        renewed = await self._jobs.update_one(held(lease), quietly(not_before=after(self._seconds)))
+        if not renewed.matched_count:
+            raise LeaseLostError
+        lease.valid_until = began + self._seconds
+
+    @translated
+    async def reload(self, lease: Lease) -> None:
+        """Reload: renew, and see the job as the database has it; an unanswered statement may or may not be in there."""
+        began = time.monotonic()
+        await self._write(lease, quietly(not_before=after(self._seconds)))
+        lease.valid_until = began + self._seconds
+
+    @translated
+    async def release(self, lease: Lease, seconds: float = 0, *, throttled: bool = False) -> None:
+        """Release: hand the job back, to be taken up by any worker after so many seconds.
+
+        `throttled` says that the provider made us wait; the moment when that began is kept until a page comes through.
+        """
+        since = {"$ifNull": ["$throttled_since", NOW]} if throttled else "$throttled_since"
+        pipeline = quietly({"lease_owner": None}, not_before=after(seconds), throttled_since=since)
+        await self._write(lease, pipeline)
+
+    @translated
+    async def identify(self, lease: Lease, account_id: str | None, account_name: str | None) -> None:
+        """Identify: whose address book this is."""
+        values = {"provider_account_id": account_id, "provider_account_name": account_name}
+        await self._write(lease, change(values))
+
+    @translated
+    async def store_tokens(self, lease: Lease, tokens: Document) -> None:
+        """Refresh: the new sealed tokens are stored before anybody uses them."""
+        await self._write(lease, quietly(tokens))
+
+    @translated
+    async def advance(self, lease: Lease, tally: Tally, cursor: Cursor, total: int | None) -> None:
+        """Advance: one page's counters, and where the listing goes on, in one statement."""
+        values = {"status": Status.PROCESSING, "cursor": msgspec.to_builtins(cursor), "takeovers": 0}
+        counted = _counted(tally)
+        estimate = {"$max": ["$total_contacts", counted["processed_contacts"], {"$literal": total or 0}]}
+        await self._write_page(lease, change(values, **counted, total_contacts=estimate, throttled_since=None))
+
+    @translated
+    async def finish(self, lease: Lease, tally: Tally) -> None:
+        """Finish: the last page's counters, and the end, in one statement."""
+        counted = _counted(tally)
+        values = {"status": Status.COMPLETED, **({} if self._keep_tokens else NO_TOKENS)}
+        await self._write_page(lease, change(values, **ending(**counted, total_contacts=counted["processed_contacts"])))
+
+    @translated
+    async def fail(self, lease: Lease, message: str, counts: dict[str, int]) -> None:
+        """Fail: the job ends with a reason, and with the counters that stand in the database."""
+        values = {"status": Status.FAILED, "error_message": message, **counts}
+        total = {"$max": ["$total_contacts", counts["processed_contacts"]]}
+        kept_until = NEVER if self._keep_tokens else after(RETRY_WINDOW_SECONDS)
+        await self._write(lease, change(values, **ending(total_contacts=total, not_before=kept_until)))
+
+    async def _write_page(self, lease: Lease, pipeline: list[Document]) -> None:
+        """Write what commits the page under way; a page that is committed already stays committed once."""
+        pipeline[0]["$set"]["page"] = {"$add": ["$page", 1]}
+        await self._write(lease, pipeline, page=lease.job.page)
+
+    async def _write(self, lease: Lease, pipeline: list[Document], **expected: Any) -> None:
+        job = await apply(self._jobs, {**held(lease), **expected}, pipeline)
+        if job is None:
+            raise LeaseLostError
+        lease.job = job
+
+
+def _counted(tally: Tally) -> Document:
+    added = {
+        "processed_contacts": tally.processed,
+        "imported_contacts": tally.imported,
+        "skipped_contacts": tally.skipped,
+        "failed_contacts": tally.failed,
+    }
+    return {name: {"$add": [f"${name}", number]} for name, number in added.items()}

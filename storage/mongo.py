@@ -1,0 +1,120 @@
+"""The client, the database, and the refusal of one that cannot keep the promises."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, ParamSpec, TypeVar
+
+import motor.frameworks.asyncio
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import ReadPreference
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from everreach.errors import DatabaseAwayError, DatabaseError
+
+Document = dict[str, Any]
+Client = AsyncIOMotorClient[Document]
+Database = AsyncIOMotorDatabase[Document]
+Collection = AsyncIOMotorCollection[Document]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+POOL_SIZE: Final = 64
+"""Connections, and threads to use them: Motor runs each call in a thread, and its default of five a core starves us."""
+
+_DEFAULT_DATABASE = "everreach"
+_STANDALONE_ADVICE = (
+    "MongoDB runs standalone; it has to be a replica set (one node is enough). Start mongod with --replSet rs0, then "
+    "run once: mongosh --eval 'rs.initiate()'"
+)
+# The primary is changing, shutting down, or not elected yet: a moment later the same call may succeed.
+PASSING_CODES = frozenset({6, 7, 89, 91, 133, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+
+motor.frameworks.asyncio._EXECUTOR = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="motor")
+
+
+def connect(uri: str) -> Database:
+    """The database that the URI's path names (`everreach` without one). Does not touch the network yet."""
+    try:
+        client: Client = AsyncIOMotorClient(
+            uri,
+            tz_aware=True,
+            maxPoolSize=POOL_SIZE,
+            serverSelectionTimeoutMS=2500,
+            connectTimeoutMS=2500,
+            socketTimeoutMS=20000,
+            waitQueueTimeoutMS=5000,
+            appname="everreach",
+            io_loop=asyncio.get_running_loop(),
+        )
+        return client.get_default_database(
+            _DEFAULT_DATABASE,
+            read_preference=ReadPreference.PRIMARY,
+            # What was acknowledged survives the loss of the primary.
+            write_concern=WriteConcern(w="majority"),
+            read_concern=ReadConcern("local"),
+        )
+    except (PyMongoError, ValueError):
+        # The driver's own text may quote the URI, which holds a password.
+        raise DatabaseError("MONGODB_URI cannot be understood; its form is mongodb://host:27017/everreach") from None
+
+
+def translated(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Turn the driver's errors into ours: DatabaseAwayError where waiting may help, else DatabaseError."""
+
+    @functools.wraps(method)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await method(*args, **kwargs)
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    return wrapper
+
+
+def translate(error: PyMongoError) -> DatabaseError:
+    """Our error for the driver's; its text names no host and no user."""
+    if is_passing(error):
+        return DatabaseAwayError()
+    return DatabaseError(f"The database refused a statement ({type(error).__name__}).")
+
+
+def is_passing(error: PyMongoError) -> bool:
+    """Whether the same statement may succeed a moment later."""
+    away = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError, WriteConcernError)
+    if isinstance(error, away) or error.has_error_label("RetryableWriteError"):
+        return True
+    return isinstance(error, OperationFailure) and error.code in PASSING_CODES
+
+
+async def verify(database: Database) -> None:
+    """Refuse a database that is away, or a standalone one, with the way to mend it."""
+    try:
+        hello = await database.client.admin.command("hello")
+    except ConfigurationError:
+        raise DatabaseError("MONGODB_URI cannot be used; check its options and the name of its replica set") from None
+    except OperationFailure:
+        raise DatabaseError("The database refused our credentials; check user and password in MONGODB_URI") from None
+    except PyMongoError:
+        raise DatabaseAwayError("The database does not answer; check MONGODB_URI and that mongod is running") from None
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise DatabaseError(_STANDALONE_ADVICE)
+
+
+@translated
+async def ping(database: Database) -> None:
+    """Ask the database for a sign of life; raises DatabaseAwayError within seconds."""
+    await database.client.admin.command("ping")
