@@ -1,7 +1,142 @@
-"""x"""
+"""`everreach demo`: two whole imports against a local Google and Microsoft, through the real HTTP flow."""
+
+import asyncio
+import base64
+import secrets
+import signal
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from everreach.app import Node
+from everreach.config import Config
+from everreach.demo_client import DemoClient
+from everreach.tokens import issue
+from handlers import BASE
+from providers.http import Http
+from providers.sandbox.app import Sandbox, make_app
+
+_HOST: Final = "127.0.0.1"
+_POLL_SECONDS: Final = 0.1
+_TOKEN_SECONDS: Final = 3600
+_ACCOUNTS: Final = {"google": "ada@gmail.example", "microsoft": "grace@outlook.example"}
+_HEADINGS: Final = ("", "Contacts", "New", "Duplicate", "No e-mail", "Failed", "Seconds", "Per second")
+
+
+class Outcome(NamedTuple):
+    """An import that has ended: its status document, why contacts were skipped, and how long it took."""
+
+    job: dict[str, Any]
+    reasons: Counter[str]
+    seconds: float
 
 
 class Demo:
-    def __init__(self, contacts: int, *, keep: bool) -> None: ...
+    """Starts a mongod, a sandbox and a server, and plays the person with the browser. Ends what it started."""
+
+    def __init__(self, contacts: int, *, keep: bool) -> None:
+        self._contacts = contacts
+        # A person at a terminal may want to try the addresses; a script wants its exit code.
+        self._keep = keep or sys.stdout.isatty()
+        self._console = Console(highlight=False)
+        self._secret = secrets.token_urlsafe(48)
+        self._users = {provider: str(uuid.uuid4()) for provider in _ACCOUNTS}
+
     async def run(self) -> int:
-        return 0
+        """Show it. Returns 0 where both imports completed."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        with tempfile.TemporaryDirectory(prefix="everreach-demo-") as folder:
+            self._console.print("Starting a private mongod, a local Google and Microsoft, and the server …")
+            async with Node(self._config(Path(folder))) as node, Http() as http:
+                outcomes = await self._import_all(node, http)
+                self._summarise(outcomes)
+                self._invite(node, outcomes)
+                if self._keep:
+                    self._console.print("\nEverything keeps running; end it with Ctrl-C.")
+                    await stop.wait()
+        return 0 if all(outcome.job["status"] == "completed" for outcome in outcomes) else 1
+
+    def _config(self, folder: Path) -> Config:
+        sandbox = Sandbox(size=self._contacts)
+        server = HTTPServer(make_app(sandbox))
+        sockets = bind_sockets(0, _HOST)
+        server.add_sockets(sockets)
+        port = _free_port()
+        settings = {
+            **sandbox.urls(f"http://{_HOST}:{sockets[0].getsockname()[1]}"),
+            **sandbox.credentials(),
+            "HOST": _HOST,
+            "PORT": port,
+            "NEXT_PUBLIC_BASE_URL": f"http://{_HOST}:{port}",
+            "MONGODB_URI": None,
+            "EVERREACH_DATA_DIR": folder,
+            "SUPABASE_URL": None,
+            "SUPABASE_JWT_SECRET": self._secret,
+            "TOKEN_ENCRYPTION_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "RATE_LIMIT_STATUS": "6000/minute",
+        }
+        return Config.load(_env_file=None, **{name.lower(): value for name, value in settings.items()})
+
+    async def _import_all(self, node: Node, http: Http) -> list[Outcome]:
+        columns = (TextColumn("{task.description:>10}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console) as progress:
+            return await asyncio.gather(*(self._import(node, http, progress, provider) for provider in _ACCOUNTS))
+
+    async def _import(self, node: Node, http: Http, progress: Progress, provider: str) -> Outcome:
+        client = DemoClient(http, f"http://{_HOST}:{node.port}{BASE}", self._token(provider))
+        bar = progress.add_task(provider.capitalize(), total=self._contacts)
+        began = time.monotonic()
+        job_id = await client.consent(provider, _ACCOUNTS[provider], self._contacts)
+        while True:
+            job = await client.get(f"/status/{job_id}")
+            progress.update(bar, completed=job["processed_contacts"], total=job["total_contacts"] or None)
+            if job["completed_at"]:
+                return Outcome(job, await client.skip_reasons(job_id), time.monotonic() - began)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _summarise(self, outcomes: list[Outcome]) -> None:
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for place, name in enumerate(_HEADINGS):
+            table.add_column(name, justify="right" if place else "left", no_wrap=True)
+        for job, reasons, seconds in outcomes:
+            processed, failed = job["processed_contacts"], job["failed_contacts"]
+            numbers = (processed, job["imported_contacts"], reasons["duplicate"], reasons["no_email"], failed)
+            cells = (f"{number:,}" for number in numbers)
+            name = job["provider"].capitalize()
+            table.add_row(name, *cells, f"{seconds:.1f}", f"{processed / seconds:,.0f}")
+        self._console.print(table)
+        for job in (outcome.job for outcome in outcomes if outcome.job["status"] != "completed"):
+            self._console.print(f"{job['provider'].capitalize()} {job['status']}: {job['error_message']}")
+        processed = sum(outcome.job["processed_contacts"] for outcome in outcomes)
+        self._console.print(f"{processed:,} contacts processed in all.")
+
+    def _invite(self, node: Node, outcomes: list[Outcome]) -> None:
+        job = outcomes[0].job
+        address = f"http://{_HOST}:{node.port}{BASE}"
+        bearer = f"-H 'Authorization: Bearer {self._token(job['provider'])}'"
+        self._console.print(f"\nThe server listens at {address}. Try by hand, with a token for an hour:\n")
+        for line in (f"'{address}/status/{job['id']}'", f"'{address}/list'", f"-X POST '{address}/google/start'"):
+            # One line each, however long, so that it can be copied whole.
+            self._console.print(f"curl {bearer} {line}\n", soft_wrap=True, markup=False)
+
+    def _token(self, provider: str) -> str:
+        return issue(self._secret, self._users[provider], _TOKEN_SECONDS)
+
+
+def _free_port() -> int:
+    (listening, *_) = bind_sockets(0, _HOST)
+    with listening:
+        return int(listening.getsockname()[1])

@@ -86,9 +86,11 @@ class Http:
             raise ProviderError("The provider pointed to a foreign address, and the import was stopped.")
         return await self._request("GET", url, headers={**(headers or {}), "Authorization": f"Bearer {bearer}"})
 
-    async def post_form(self, url: str, fields: Mapping[str, str]) -> Reply:
+    async def post_form(
+        self, url: str, fields: Mapping[str, str], *, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         """One POST of a form. Never repeated here: only the caller knows whether that is harmless."""
-        return await self._request("POST", url, data=fields)
+        return await self._request("POST", url, data=fields, headers=headers)
 
     async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Repeat what raises TransientError, with exponential backoff and full jitter; the last error goes on."""
