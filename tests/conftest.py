@@ -11,6 +11,7 @@ from tornado.ioloop import IOLoop
 from storage.embedded import EmbeddedMongod
 from storage.indexes import ensure_indexes
 from storage.mongo import Database, connect
+from tests.world import World
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +48,18 @@ def database(io_loop: IOLoop, database_uri: str) -> Iterator[Database]:
 def data_dir(tmp_path: Path) -> Path:
     """A folder for an embedded mongod of the test's own."""
     return tmp_path / "data"
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, io_loop: IOLoop, database_uri: str) -> Iterator[World]:
+    """A node and a sandbox; `@pytest.mark.settings(name=value)` changes the node's settings."""
+    marker = request.node.get_closest_marker("settings")
+
+    async def opened() -> World:
+        made = World(database_uri, marker.kwargs if marker else {})
+        await made.open()
+        return made
+
+    made: World = io_loop.run_sync(opened)
+    yield made
+    io_loop.run_sync(made.close)
