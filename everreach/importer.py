@@ -1,13 +1,23 @@
 """The story of one import: pages become contacts and ledger rows, one commit a page, until the listing ends."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from everreach.behind import Behind
 from everreach.contact import Page
 from everreach.credentials import Credentials
-from everreach.errors import DatabaseAwayError, LeaseLostError, ProviderError, ThrottledError, VaultError
+from everreach.errors import (
+    DatabaseAwayError,
+    LeaseLostError,
+    ListingExpiredError,
+    ProviderError,
+    ReconnectError,
+    ThrottledError,
+    TokenRejectedError,
+    VaultError,
+)
 from everreach.job import Job, Lease, Status
 from everreach.listing import Listing
 from everreach.turn import Turn, TurnOverError
@@ -16,7 +26,7 @@ from providers.base import Provider
 from storage.contacts import ContactStore
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
-from storage.ledger import Ledger
+from storage.ledger import Ledger, Row
 
 TAKEOVER_LIMIT: Final = 5
 """A job taken over so often in a row, without one committed page between, is given up."""
@@ -79,7 +89,9 @@ class Importer:
         except ThrottledError as error:
             await self._wait_out(lease, error)
         except VaultError:
-            await self._fail(lease, _UNREADABLE_TOKENS)
+            await self._fail(lease, _UNREADABLE_TOKENS, keep_tokens=False)
+        except (ReconnectError, TokenRejectedError) as error:
+            await self._fail(lease, error.message, keep_tokens=False)
         except ProviderError as error:
             await self._fail(lease, error.message)
 
@@ -88,32 +100,50 @@ class Importer:
         provider = self._providers[lease.job.provider]
         credentials = Credentials(lease, provider, self._vault, self._leases)
         await self._identify(turn, provider, credentials)
-        async with Listing(provider, credentials, turn) as listing:
+        async with Listing(provider, credentials, turn) as listing, Behind() as behind:
+            reach = lease.job.processed_contacts
             while True:
-                page = await listing.page()
-                listing.look_ahead(page)
-                await self._commit(lease, listing, page, recovering=recovering)
+                page = await self._next_page(listing, behind)
+                entries = page.entries[: self._max_contacts - reach]
+                rows = await self._contacts.insert(lease, entries)
+                whole = len(entries) == len(page.entries)
+                await behind.follow(self._commit(lease, listing, page, rows, whole=whole, recovering=recovering))
                 if page.next is None:
                     return
-                recovering = False
                 if turn.over:
                     raise TurnOverError
+                reach, recovering = lease.job.processed_contacts + len(rows), False
+
+    async def _next_page(self, listing: Listing, behind: Behind) -> Page:
+        """The page at the cursor, with the fetch of the one after it begun."""
+        while True:
+            try:
+                page = await listing.page()
+            except ListingExpiredError:
+                await behind.done()
+                listing.restart()
+            else:
+                listing.look_ahead(page)
+                return page
 
     async def _identify(self, turn: Turn, provider: Provider, credentials: Credentials) -> None:
         job = turn.lease.job
-        if job.provider_account_id or job.provider_account_name:
+        if job.provider_account_name:
             return
         try:
             account = await turn.during(credentials.use(provider.account))
         except ProviderError:
             # The name is for the person's eyes only; if access itself is broken, the listing will say so.
             return
+        if job.provider_account_id not in {None, account.id}:
+            raise ProviderError("This is another account than the import began with. Please start a new import for it.")
         await self._leases.identify(turn.lease, account.id, account.name)
 
-    async def _commit(self, lease: Lease, listing: Listing, page: Page, *, recovering: bool) -> None:
-        room = self._max_contacts - lease.job.processed_contacts
-        tally = await self._contacts.write(lease, page.entries[:room], recovering=recovering)
-        if len(page.entries) > room:
+    async def _commit(
+        self, lease: Lease, listing: Listing, page: Page, rows: Sequence[Row], *, whole: bool, recovering: bool
+    ) -> None:
+        tally = await self._ledger.record(lease, rows, recovering=recovering)
+        if not whole:
             raise ProviderError(f"The account holds more than {self._max_contacts} contacts, the most of one import.")
         if page.next is None:
             await self._leases.finish(lease, tally)
@@ -133,8 +163,8 @@ class Importer:
         seconds = max(advised, 0.5) * random.uniform(1.0, 1.2)  # noqa: S311
         await self._leases.release(lease, min(seconds, THROTTLE_LIMIT_SECONDS - waited), throttled=True)
 
-    async def _fail(self, lease: Lease, message: str) -> None:
-        await self._leases.fail(lease, message, await self._counts(lease.job))
+    async def _fail(self, lease: Lease, message: str, *, keep_tokens: bool = True) -> None:
+        await self._leases.fail(lease, message, await self._counts(lease.job), keep_tokens=keep_tokens)
 
     async def _counts(self, job: Job) -> dict[str, int]:
         """The counters that stand in the database, a page that was half written included."""

@@ -6,7 +6,6 @@ from typing import Self
 from everreach.contact import Page
 from everreach.credentials import Credentials
 from everreach.cursor import Cursor
-from everreach.errors import ListingExpiredError
 from everreach.turn import Turn
 from providers.base import Provider
 
@@ -30,13 +29,13 @@ class Listing:
             await asyncio.gather(self._ahead, return_exceptions=True)
 
     async def page(self) -> Page:
-        """The page at the cursor. Where the provider no longer knows that place, the listing begins again."""
-        while True:
-            fetching, self._ahead = self._ahead or self._fetch(self.cursor.position), None
-            try:
-                return await self._turn.during(fetching)
-            except ListingExpiredError:
-                self.cursor = self.cursor.restarted()
+        """The page at the cursor. Raises ListingExpiredError where the provider no longer knows that place."""
+        fetching, self._ahead = self._ahead or self._fetch(self.cursor.position), None
+        return await self._turn.during(fetching)
+
+    def restart(self) -> None:
+        """Begin again; see Cursor.restarted."""
+        self.cursor = self.cursor.restarted()
 
     def look_ahead(self, page: Page) -> None:
         """Begin to fetch what comes after this page."""

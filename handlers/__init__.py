@@ -7,7 +7,7 @@ from tornado.web import RequestHandler
 from handlers.base import BaseHandler
 from handlers.callback import CallbackHandler
 from handlers.health import HealthHandler, LiveHandler, ReadyHandler
-from handlers.jobs import CancelHandler, ContactsHandler, ListHandler, StatusHandler
+from handlers.jobs import CancelHandler, ContactsHandler, ListHandler, RetryHandler, StatusHandler
 from handlers.services import Services
 from handlers.start import StartHandler
 
@@ -18,6 +18,7 @@ ROUTES: Final[tuple[tuple[str, type[BaseHandler]], ...]] = (
     (rf"{BASE}/list", ListHandler),
     (rf"{BASE}/status/([^/]+)", StatusHandler),
     (rf"{BASE}/jobs/([^/]+)/cancel", CancelHandler),
+    (rf"{BASE}/jobs/([^/]+)/retry", RetryHandler),
     (rf"{BASE}/jobs/([^/]+)/contacts", ContactsHandler),
     (rf"{BASE}/([^/]+)/start", StartHandler),
     (rf"{BASE}/([^/]+)/callback", CallbackHandler),

@@ -8,6 +8,7 @@ from everreach.job import Job, Status, iso
 from everreach.oauth_state import is_job_id
 from handlers import params
 from handlers.base import BaseHandler
+from handlers.start import ConsentHandler
 from storage.ledger import ACTIONS
 
 
@@ -62,6 +63,29 @@ class CancelHandler(JobHandler):
             raise ConflictError
         self.services.runner.call_off(job_id)
         self.write_json(job.view())
+
+
+class RetryHandler(ConsentHandler, JobHandler):
+    """The person wants a failed job to go on."""
+
+    async def post(self, job_id: str) -> None:
+        """{"job_id", "provider"}, and an `authorization_url` where a new consent is needed; 409 unless it failed."""
+        user_id = (await self.caller()).user_id
+        name = (await self.job_of(user_id, job_id)).provider
+        answer = {"job_id": job_id, "provider": name}
+        job = await self.services.jobs.retry(job_id, user_id)
+        if job:
+            self.services.runner.spawn(job)
+        else:
+            answer["authorization_url"] = await self._ask_again(job_id, user_id, name)
+        self.write_json(answer)
+
+    async def _ask_again(self, job_id: str, user_id: str, name: str) -> str:
+        consent = self.new_consent(job_id, user_id, self.provider(name))
+        ttl = self.services.config.oauth_state_ttl_seconds
+        if await self.services.jobs.reauthorize(consent.state, consent.verifier, ttl) is None:
+            raise ConflictError("Only a failed import job can be retried.")
+        return consent.url
 
 
 class ContactsHandler(JobHandler):

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from bson import ObjectId
 
 from everreach.contact import Contact, Entry
-from everreach.job import Job, Lease, Tally
+from everreach.job import Job, Lease
 from storage.bulk import DUPLICATE, UNENCODABLE, encode, insert_all
 from storage.indexes import CONTACTS
 from storage.ledger import Ledger, failed, recorded, skipped
@@ -33,11 +33,10 @@ class ContactStore:
         self._ledger = ledger
 
     @translated
-    async def write(self, lease: Lease, entries: Sequence[Entry], *, recovering: bool) -> Tally:
-        """Write the page under way of the lease's job; returns what it adds to the counters.
+    async def insert(self, lease: Lease, entries: Sequence[Entry]) -> list[Document]:
+        """Write a page's contacts; returns their ledger rows, for Ledger.record.
 
-        Safe to repeat: a contact that this job created before counts as created, and each is counted once.
-        `recovering` says that an earlier attempt at this page may have got somewhere. Raises LeaseLostError before any
+        Safe to repeat: a contact that this job created before counts as created. Raises LeaseLostError before any
         write that the lease no longer covers.
         """
         job, now = lease.job, datetime.now(UTC)
@@ -51,8 +50,7 @@ class ContactStore:
                     candidates.append(_Candidate(entry, entry.contact, row))
         lease.check()
         await self._insert(job, candidates, now)
-        lease.check()
-        return await self._ledger.record(job, list(rows.values()), recovering=recovering)
+        return list(rows.values())
 
     @translated
     async def record_unrecorded(self, job: Job) -> None:
@@ -65,7 +63,7 @@ class ContactStore:
                 recorded(job, made["provider_contact_id"], made["_id"], made["display_name"], made["imported_at"])
                 for made in batch
             ]
-            await self._ledger.record(job, rows, recovering=False)
+            await self._ledger.complete(job, rows)
 
     async def _insert(self, job: Job, candidates: Sequence[_Candidate], now: datetime) -> None:
         documents, storable = [], []

@@ -12,6 +12,8 @@ from storage.mongo import Database, Document, translated
 EXCHANGE_SECONDS = 60
 """How long an exchange of the code may take before its job counts as abandoned."""
 
+_AGAIN: Document = {"error_message": None, "completed_at": None, "takeovers": 0, "throttled_since": None}
+
 
 class JobStore:
     """The jobs as people and the OAuth flow see them; what only a lease holder may do is in LeaseStore."""
@@ -88,6 +90,22 @@ class JobStore:
         return await apply(self._jobs, query, change(values, completed_at=NOW, not_before=claimed))
 
     @translated
+    async def retry(self, job_id: str, user_id: str) -> Job | None:
+        """Retry: a failed job goes on where it stopped. None where there is none such, or its tokens are gone."""
+        query = {**_failed(job_id, user_id), "access_token": {"$ne": None}}
+        status = {"$cond": [{"$gt": ["$page", 0]}, Status.PROCESSING, Status.FETCHING]}
+        return await apply(self._jobs, query, change(_AGAIN, status=status, not_before=NOW))
+
+    @translated
+    async def reauthorize(self, state: State, verifier: str, ttl_seconds: float) -> Job | None:
+        """Reauthorize: a failed job whose tokens are gone waits for a new consent. None where there is none such."""
+        query = {**_failed(state.job_id, state.user_id), "access_token": None}
+        values = {**_AGAIN, "status": Status.AUTHENTICATING, "state_hash": state.nonce_hash, "pkce_verifier": verifier}
+        # Whose address book it was stays known; the name is asked for again, to see that it is the same one.
+        values["provider_account_name"] = None
+        return await apply(self._jobs, query, change(values, not_before=after(ttl_seconds)))
+
+    @translated
     async def expire(self, job_id: str, user_id: str) -> Job | None:
         """Expire: the consent, or the end of the exchange, never came."""
         message = "The account was not connected in time. Please start the import again."
@@ -137,6 +155,10 @@ def _waiting(state: State, provider: str) -> Document:
         "state_hash": state.nonce_hash,
         "$expr": {"$gt": ["$not_before", NOW]},
     }
+
+
+def _failed(job_id: str, user_id: str) -> Document:
+    return {"_id": job_id, "user_id": user_id, "status": Status.FAILED}
 
 
 def _exchanging(job: Job) -> Document:

@@ -95,12 +95,17 @@ class LeaseStore:
         await self._write_page(lease, change(values, **ending(**counted, total_contacts=counted["processed_contacts"])))
 
     @translated
-    async def fail(self, lease: Lease, message: str, counts: dict[str, int]) -> None:
-        """Fail: the job ends with a reason, and with the counters that stand in the database."""
-        values = {"status": Status.FAILED, "error_message": message, **counts}
+    async def fail(self, lease: Lease, message: str, counts: dict[str, int], *, keep_tokens: bool = True) -> None:
+        """Fail: the job ends with a reason, and with the counters that stand in the database.
+
+        What stands there of a page that was half written is counted now; should the job be retried, the page counts
+        only what it adds. Tokens that are dead anyway are not kept for that.
+        """
+        values = {"status": Status.FAILED, "error_message": message, **counts, **({} if keep_tokens else NO_TOKENS)}
         total = {"$max": ["$total_contacts", counts["processed_contacts"]]}
-        kept_until = NEVER if self._keep_tokens else after(RETRY_WINDOW_SECONDS)
-        await self._write(lease, change(values, **ending(total_contacts=total, not_before=kept_until)))
+        kept_until = after(RETRY_WINDOW_SECONDS) if keep_tokens and not self._keep_tokens else NEVER
+        end = ending(total_contacts=total, not_before=kept_until, page={"$add": ["$page", 1]})
+        await self._write(lease, change(values, **end))
 
     async def _write_page(self, lease: Lease, pipeline: list[Document]) -> None:
         """Write what commits the page under way; a page that is committed already stays committed once."""

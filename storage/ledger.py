@@ -1,6 +1,6 @@
 """What became of each contact that a provider sent: one row each, and the counters that follow from the rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,10 +9,13 @@ from bson import ObjectId
 from pymongo import ASCENDING
 
 from everreach.contact import Entry
-from everreach.job import Job, Tally
+from everreach.job import Job, Lease, Tally
 from storage.bulk import encode, insert_all
 from storage.indexes import LEDGER
 from storage.mongo import Database, Document, translated
+
+Row = Document
+"""What the ledger says of one contact."""
 
 ACTIONS: Final = ("created", "updated", "skipped", "failed")
 
@@ -40,7 +43,6 @@ def recorded(  # noqa: PLR0917
         "error_message": None,
         "display_name": name,
         "raw_data": None,
-        "page": job.page,
         "created_at": now,
     }
 
@@ -62,18 +64,25 @@ class Ledger:
         self._rows = database[LEDGER]
 
     @translated
-    async def record(self, job: Job, rows: Sequence[Document], *, recovering: bool) -> Tally:
-        """Write the rows of the job's page under way; returns what this page adds to the counters.
+    async def record(self, lease: Lease, rows: Sequence[Document], *, recovering: bool) -> Tally:
+        """Write the rows of the page under way of the lease's job; returns what the page adds to the counters.
 
         `recovering` says that an earlier attempt at this page may have written some already. Then the rows themselves
-        are counted, because the provider may send the page with other contacts the second time.
+        are counted, because the provider may send the page with other contacts the second time. Raises LeaseLostError
+        before any write that the lease no longer covers.
         """
-        refused = await insert_all(self._rows, [encode(row) for row in rows])
+        lease.check()
+        refused = await self._insert(lease.job, rows)
         if recovering:
-            return await self._tally({**_of(job), "page": job.page})
+            return await self._tally({**_of(lease.job), "page": lease.job.page})
         # A row that is there already was counted with an earlier page: the listing has begun again.
         actions = [row["action"] for place, row in enumerate(rows) if place not in refused]
         return Tally(*(actions.count(action) for action in _COUNTED))
+
+    @translated
+    async def complete(self, job: Job, rows: Sequence[Document]) -> None:
+        """Add the rows that are missing of a job that no worker writes to any more."""
+        await self._insert(job, rows)
 
     async def count(self, job: Job) -> dict[str, int]:
         """The job's counters as its rows have them, by the names of the job's fields."""
@@ -91,6 +100,9 @@ class Ledger:
         query = {**_of(job), "action": action or {"$in": list(ACTIONS)}}
         found = self._rows.find(query, {**dict.fromkeys(_SHOWN, 1), "_id": 0}).sort(_ORDER).skip(offset).limit(limit)
         return [row async for row in found], await self._rows.count_documents(query)
+
+    async def _insert(self, job: Job, rows: Sequence[Document]) -> Container[int]:
+        return await insert_all(self._rows, [encode({**row, "page": job.page}) for row in rows])
 
     @translated
     async def _tally(self, query: Mapping[str, Any]) -> Tally:

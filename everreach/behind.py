@@ -1,0 +1,33 @@
+"""One step behind: while a page's contacts are written, the page before is recorded and committed."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Self
+
+
+class Behind:
+    """Holds at most one step. Use as an async context manager: a step that was begun is always finished."""
+
+    def __init__(self) -> None:
+        self._step: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.done()
+
+    async def follow(self, step: Coroutine[Any, Any, None]) -> None:
+        """Wait for the step before, then begin this one."""
+        try:
+            await self.done()
+        except BaseException:
+            step.close()
+            raise
+        self._step = asyncio.create_task(step)
+
+    async def done(self) -> None:
+        """Wait for the step that was begun; raises what it raised."""
+        step, self._step = self._step, None
+        if step:
+            await step
