@@ -87,11 +87,10 @@ class Node:
 
     def _services(self) -> Services:
         config, database = self._config, self._database
-        vault, jobs, ledger = Vault(config.encryption_keys()), JobStore(database), Ledger(database)
+        keep = config.token_retention == "keep"
+        vault, jobs, ledger = Vault(config.encryption_keys()), JobStore(database, keep_tokens=keep), Ledger(database)
         providers = connect_providers(config, self._http)
-        leases = LeaseStore(
-            database, uuid.uuid4().hex, config.everreach_lease_seconds, keep_tokens=config.token_retention == "keep"
-        )
+        leases = LeaseStore(database, uuid.uuid4().hex, config.everreach_lease_seconds, keep_tokens=keep)
         importer = Importer(
             jobs=jobs,
             leases=leases,

@@ -1,13 +1,13 @@
 """`everreach check`: what is configured, what is missing, and whether the database answers."""
 
 from rich.console import Console
+from rich.markup import escape
 
 from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError
+from providers import REGISTRY
 from storage.embedded import find_mongod, running_uri
 from storage.mongo import connect, verify
-
-_PROVIDERS = ("google", "microsoft")
 
 
 async def check(console: Console | None = None) -> int:
@@ -16,23 +16,24 @@ async def check(console: Console | None = None) -> int:
     try:
         config = Config.load()
     except EverReachError as error:
-        console.print(f"[red]✗[/] {error.message}")
+        console.print(f"[red]✗[/] {escape(error.message)}")
         return 1
     console.print("[green]✓[/] The settings can be used.")
-    for provider in _PROVIDERS:
-        console.print(_provider_line(config, provider))
+    for provider in REGISTRY:
+        console.print(_provider_line(config, provider.name))
     console.print(_callers_line(config))
     try:
-        console.print(f"[green]✓[/] {await _database_line(config)}")
+        console.print(f"[green]✓[/] {escape(await _database_line(config))}")
     except DatabaseError as error:
-        console.print(f"[red]✗[/] {error.message}")
+        console.print(f"[red]✗[/] {escape(error.message)}")
         return 1
     return 0
 
 
 def _provider_line(config: Config, provider: str) -> str:
     if config.oauth_client(provider):
-        return f"[green]✓[/] {provider}: configured; register this redirect URI there: {config.redirect_uri(provider)}"
+        address = escape(config.redirect_uri(provider))
+        return f"[green]✓[/] {provider}: configured; register this redirect URI there: {address}"
     name = provider.upper()
     return f"[yellow]![/] {provider}: not configured; set {name}_CLIENT_ID and {name}_CLIENT_SECRET to offer it"
 
@@ -42,7 +43,7 @@ def _callers_line(config: Config) -> str:
     if config.supabase_jwt_secret:
         ways.append("HS256 by SUPABASE_JWT_SECRET")
     if config.supabase_url:
-        ways.append(f"ES256 and RS256 by the keys of {config.supabase_url}")
+        ways.append(f"ES256 and RS256 by the keys of {escape(config.supabase_url)}")
     return f"[green]✓[/] Callers are known by {' and '.join(ways)}."
 
 

@@ -19,6 +19,7 @@ from everreach.errors import SettingsError
 MINIMUM_SECRET_LENGTH = 32
 """Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
 
+_KEY_ADVICE = "each key is 32 random bytes in base64; make one with: openssl rand -base64 32"
 _DEFAULT_DATA_DIR = Path("~/.local/share/everreach")
 
 
@@ -32,9 +33,9 @@ class OAuthClient(NamedTuple):
 
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or (parts.port is None and parts.netloc[-1] == ":"):
         raise ValueError("give a whole URL such as https://api.example.com")
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("give a URL without credentials, query and fragment")
     return value.rstrip("/")
 
@@ -60,17 +61,19 @@ def _rate(value: str) -> str:
 
 
 def _encryption_keys(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    keys = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    if not keys:
+        raise ValueError(_KEY_ADVICE)
+    return keys
 
 
 def _encryption_key(value: SecretStr) -> SecretStr:
-    advice = "each key is 32 random bytes in base64; make one with: openssl rand -base64 32"
     try:
         length = len(base64.b64decode(value.get_secret_value(), validate=True))
     except (binascii.Error, ValueError):
-        raise ValueError(advice) from None
+        raise ValueError(_KEY_ADVICE) from None
     if length != 32:
-        raise ValueError(advice)
+        raise ValueError(_KEY_ADVICE)
     return value
 
 
@@ -101,7 +104,7 @@ class Config(BaseSettings):
     supabase_jwt_secret: Annotated[SecretStr, AfterValidator(_jwt_secret)] | None = None
     supabase_url: Url | None = Field(None, validate_default=True)
     token_encryption_keys: Annotated[tuple[EncryptionKey, ...], NoDecode, BeforeValidator(_encryption_keys)] = Field(
-        min_length=1, repr=False
+        repr=False
     )
     oauth_state_ttl_seconds: int = Field(600, ge=10, le=86400)
     token_retention: Literal["delete", "keep"] = "delete"

@@ -86,6 +86,8 @@ class Demo:
             "SUPABASE_URL": None,
             "SUPABASE_JWT_SECRET": self._secret,
             "TOKEN_ENCRYPTION_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+            # The demo polls faster than the app, and its visitor shall have more than the starts that it leaves.
+            "RATE_LIMIT_START": "100/hour",
             "RATE_LIMIT_STATUS": "6000/minute",
         }
         return Config.load(_env_file=None, **{name.lower(): value for name, value in settings.items()})

@@ -82,6 +82,10 @@ class BaseHandler(RequestHandler):
         if value and not isinstance(value, (HTTPError, ApiError, DatabaseAwayError)):
             _log.error("request %s failed on %s", self.request_id, describe(value))
 
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """What stands in the path, whatever it is: an id that is no text is nobody's id, and no other kind of error."""
+        return value.decode("utf-8", "replace")
+
     def compute_etag(self) -> None:
         """Nothing here is cached by its content."""
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final, NamedTuple, TypeVar, final
+from typing import Annotated, ClassVar, Final, NamedTuple, TypeVar, final
 from urllib.parse import urlencode
 
 import msgspec
@@ -18,6 +18,9 @@ PAGE_SIZE: Final = 1000
 """Contacts asked for at once: the most that Google and Graph give."""
 
 _DEFAULT_LIFETIME_SECONDS: Final = 3600
+
+Total = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""How many contacts a provider says there are; what no number can be is left aside."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -43,7 +46,7 @@ class Account(NamedTuple):
 
 class _TokenReply(msgspec.Struct):
     access_token: str
-    expires_in: float = _DEFAULT_LIFETIME_SECONDS
+    expires_in: float | None = None
     refresh_token: str | None = None
     scope: str | None = None
 
@@ -157,7 +160,7 @@ class Provider(ABC):
             raise TransientError from None
 
     def _token_refusal(self, reply: Reply) -> ProviderError:
-        if reply.status == 429 or reply.status >= 500:
+        if reply.status in {408, 429} or reply.status >= 500:
             return self._refusal(reply)
         error = detail(reply.body, _TokenError).error
         if error in {"invalid_grant", "interaction_required", "consent_required"}:
@@ -170,6 +173,8 @@ class Provider(ABC):
 def _grant(reply: _TokenReply) -> Grant:
     if not reply.access_token:
         raise ValueError
-    lifetime = timedelta(seconds=max(0.0, reply.expires_in))
+    seconds = _DEFAULT_LIFETIME_SECONDS if reply.expires_in is None else max(0.0, reply.expires_in)
     scopes = frozenset(reply.scope.split()) if reply.scope else None
-    return Grant(reply.access_token, reply.refresh_token or None, datetime.now(UTC) + lifetime, scopes)
+    return Grant(
+        reply.access_token, reply.refresh_token or None, datetime.now(UTC) + timedelta(seconds=seconds), scopes
+    )

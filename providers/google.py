@@ -12,7 +12,7 @@ import msgspec
 from everreach.config import Config
 from everreach.contact import Address, Contact, Entry, Labelled, Organization, Page
 from everreach.errors import ListingExpiredError, ProviderError, ThrottledError
-from providers.base import PAGE_SIZE, Account, Grant, Provider
+from providers.base import PAGE_SIZE, Account, Grant, Provider, Total
 from providers.http import Http, Reply
 from providers.shape import address, contact, entry, joined, labelled, organization
 from providers.tolerant import detail
@@ -89,7 +89,7 @@ class _Person(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
 class _Connections(msgspec.Struct, rename="camel"):
     connections: list[_Person | None] | None = None
     next_page_token: str | None = None
-    total_items: int | None = None
+    total_items: Total | None = None
 
 
 class _UserInfo(msgspec.Struct):

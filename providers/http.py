@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final, Self, TypeVar
@@ -21,6 +22,9 @@ RETRIES: Final = 3
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=30)
 _BACKOFF_CAP_SECONDS: Final = 20.0
+_RETRY_AFTER_CAP_SECONDS: Final = 86400.0
+_PORTS: Final = {"https": 443, "http": 80}
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 T = TypeVar("T")
 
@@ -40,17 +44,13 @@ class Reply(msgspec.Struct, frozen=True):
         """Seconds to wait, from a number (Graph sends fractions) or a date relative to the reply's own clock."""
         value = self.headers.get("retry-after", "").strip()
         try:
-            return max(0.0, min(float(value), 86400.0))
-        except ValueError:
-            return self._seconds_until(value)
-
-    def _seconds_until(self, value: str) -> float | None:
-        try:
-            return max(
-                0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(self.headers["date"])).total_seconds()
-            )
-        except (ValueError, TypeError, KeyError):
+            seconds = float(value) if _NUMBER.fullmatch(value) else self._seconds_until(value)
+        except (ValueError, TypeError, KeyError, OverflowError):
             return None
+        return max(0.0, min(seconds, _RETRY_AFTER_CAP_SECONDS))
+
+    def _seconds_until(self, value: str) -> float:
+        return (parsedate_to_datetime(value) - parsedate_to_datetime(self.headers["date"])).total_seconds()
 
 
 class Http:
@@ -82,7 +82,7 @@ class Http:
 
     async def get_as(self, bearer: str, url: str, *, home: str, headers: Mapping[str, str] | None = None) -> Reply:
         """One GET with a bearer token, which goes to no other origin than that of `home`."""
-        if origin(url) != origin(home):
+        if origin(url) is None or origin(url) != origin(home):
             raise ProviderError("The provider pointed to a foreign address, and the import was stopped.")
         return await self._request("GET", url, headers={**(headers or {}), "Authorization": f"Bearer {bearer}"})
 
@@ -102,9 +102,9 @@ class Http:
         return await attempt()
 
     async def _request(self, method: str, url: str, **options: object) -> Reply:
-        # The provider's links are followed letter for letter, which a second encoding would break.
-        target = URL(url, encoded=True)
         try:
+            # The provider's links are followed letter for letter, which a second encoding would break.
+            target = URL(url, encoded=True)
             async with self._session.request(method, target, allow_redirects=False, **options) as response:  # type: ignore[arg-type]
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status, headers, await _body(response))
@@ -123,11 +123,14 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port, with the scheme's own port where none is written."""
-    parts = urlsplit(url)
+def origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port, with the scheme's own port where none is written; None for what could be read two ways."""
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    return parts.scheme, parts.hostname, port or {"https": 443, "http": 80}.get(parts.scheme)
+        parts = urlsplit(url)
+        port = parts.port if parts.port is not None else _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    # Programs disagree on where the host begins behind credentials and backslashes.
+    if not parts.hostname or "@" in parts.netloc or "\\" in url:
+        return None
+    return parts.scheme, parts.hostname, port

@@ -12,7 +12,7 @@ import msgspec
 from everreach.config import Config
 from everreach.contact import Address, Contact, Entry, Page
 from everreach.errors import ListingExpiredError, ProviderError
-from providers.base import PAGE_SIZE, Account, Grant, Provider
+from providers.base import PAGE_SIZE, Account, Grant, Provider, Total
 from providers.http import Http, Reply
 from providers.shape import address, contact, entry, joined, labelled, organization
 from providers.tolerant import detail
@@ -63,7 +63,7 @@ class _Contact(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
 class _Listing(msgspec.Struct):
     value: list[_Contact | None] | None = None
     next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
-    count: int | None = msgspec.field(default=None, name="@odata.count")
+    count: Total | None = msgspec.field(default=None, name="@odata.count")
 
 
 class _Folder(msgspec.Struct):
@@ -151,9 +151,13 @@ class Microsoft(Provider):
     async def _folders(self, access_token: str) -> AsyncIterator[str]:
         """The ids of all folders beside the default one, however deep."""
         seen: set[str] = set()
-        waiting = [f"{self._me}/contactFolders?$top=100&$select=id"]
-        while waiting and len(seen) < _FOLDER_LIMIT:
-            folders = await self._graph(access_token, waiting.pop(), _Folders)
+        waiting, visited = [f"{self._me}/contactFolders?$top=100&$select=id"], set[str]()
+        while waiting and len(visited) < _FOLDER_LIMIT:
+            url = waiting.pop()
+            if url in visited:
+                continue
+            visited.add(url)
+            folders = await self._graph(access_token, url, _Folders)
             waiting += [folders.next_link] if folders.next_link else []
             for folder in folders.value or ():
                 if folder and folder.id and folder.id not in seen:
@@ -176,10 +180,11 @@ class Microsoft(Provider):
 
     def _refusal(self, reply: Reply) -> ProviderError:
         code = (detail(reply.body, _ErrorBody).error or _Error()).code if reply.status in {400, 403, 404, 410} else None
-        if reply.status in {400, 410}:
-            return ListingExpiredError()
         if code == "MailboxNotEnabledForRESTAPI":
             return ProviderError("This Microsoft account has no mailbox in the cloud, and so no contacts to import.")
+        if reply.status in {400, 404, 410}:
+            # A link that is too old, or into a folder that was deleted meanwhile.
+            return ListingExpiredError()
         if reply.status == 403:
             return ProviderError("Microsoft refused to share the contacts of this account. Please reconnect it.")
         return super()._refusal(reply)

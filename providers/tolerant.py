@@ -44,9 +44,9 @@ def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
 def _lenient(body: bytes) -> object:
     """Whatever the standard library can read, with lone surrogates replaced and numbers out of range left out."""
     try:
-        document = json.loads(body.decode("utf-8", "replace"), parse_float=_finite, parse_constant=lambda _: None)
-        text = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-        return msgspec.json.decode(text)
+        text = body.decode("utf-8-sig", "replace")
+        document = json.loads(text, parse_float=_finite, parse_int=_storable, parse_constant=lambda _: None)
+        return msgspec.json.decode(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise TransientError from None
 
@@ -54,6 +54,10 @@ def _lenient(body: bytes) -> object:
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _storable(text: str) -> int | None:
+    return int(text) if len(text) <= 18 else None
 
 
 def _fit(value: object, type_: Any) -> Any:

@@ -18,8 +18,9 @@ _AGAIN: Document = {"error_message": None, "completed_at": None, "takeovers": 0,
 class JobStore:
     """The jobs as people and the OAuth flow see them; what only a lease holder may do is in LeaseStore."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, keep_tokens: bool = False) -> None:
         self._jobs = database[JOBS]
+        self._erased = {} if keep_tokens else NO_TOKENS
         # A status once shown never goes back, not even when a primary is lost: only what a majority holds is shown.
         self._shown = self._jobs.with_options(read_concern=ReadConcern("majority"))
 
@@ -84,7 +85,7 @@ class JobStore:
 
         A page may be under way. The lease's end stays as `not_before`, so that somebody settles the counters then.
         """
-        values = {"status": Status.CANCELLED, "state_hash": None, **NO_TOKENS}
+        values = {"status": Status.CANCELLED, "state_hash": None, "pkce_verifier": None, **self._erased}
         claimed = {"$cond": [{"$gt": ["$fence", 0]}, "$not_before", NEVER]}
         query = {"_id": job_id, "user_id": user_id, "status": {"$nin": sorted(ENDS)}}
         return await apply(self._jobs, query, change(values, completed_at=NOW, not_before=claimed))

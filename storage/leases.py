@@ -24,6 +24,7 @@ class LeaseStore:
         self._owner = owner
         self._seconds = seconds
         self._keep_tokens = keep_tokens
+        self._erased = {} if keep_tokens else NO_TOKENS
 
     @translated
     async def claim(self, job_id: str, user_id: str) -> Lease | None:
@@ -91,7 +92,7 @@ class LeaseStore:
     async def finish(self, lease: Lease, tally: Tally) -> None:
         """Finish: the last page's counters, and the end, in one statement."""
         counted = _counted(tally)
-        values = {"status": Status.COMPLETED, **({} if self._keep_tokens else NO_TOKENS)}
+        values = {"status": Status.COMPLETED, **self._erased}
         await self._write_page(lease, change(values, **ending(**counted, total_contacts=counted["processed_contacts"])))
 
     @translated

@@ -1,0 +1,123 @@
+"""The composition root: what is started is ended, in any order of things going wrong, and nodes share a database."""
+
+import base64
+import logging
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.testing import bind_unused_port
+
+from everreach.app import Node
+from everreach.config import Config
+from everreach.errors import DatabaseError
+from handlers import BASE
+from storage.embedded import running_uri
+from storage.mongo import Database
+from tests.world import SECRET, World, new_user
+
+
+def config(**settings: Any) -> Config:
+    listening, port = bind_unused_port()
+    listening.close()
+    keys = base64.b64encode(b"k" * 32).decode()
+    given = {"host": "127.0.0.1", "port": port, "supabase_jwt_secret": SECRET, "supabase_url": None}
+    return Config.load(_env_file=None, token_encryption_keys=keys, **{**given, **settings})
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.gen_test
+async def test_a_node_listens_while_it_is_open(database: Database, database_uri: str) -> None:
+    settings = config(mongodb_uri=database_uri)
+    async with Node(settings) as node:
+        assert node.port == settings.port
+        assert listens(node.port)
+        await node.services.ping()
+    assert not listens(node.port)
+    assert node.services.runner.stopping
+
+
+@pytest.mark.gen_test
+async def test_port_zero_is_any_that_is_free(database: Database, database_uri: str) -> None:
+    async with Node(config(mongodb_uri=database_uri, port=0)) as node:
+        assert node.port > 0
+        assert listens(node.port)
+
+
+@pytest.mark.gen_test
+async def test_two_nodes_share_a_database(world: World) -> None:
+    listening, port = bind_unused_port()
+    listening.close()
+    async with Node(world.config.model_copy(update={"port": port})):
+        user = new_user()
+        job_id, page = await world.start("google", user)
+        url = (await world.decide(page)).replace(world.origin, f"http://127.0.0.1:{port}")
+        # Started at one node, the consent comes back at the other.
+        assert (await world.back(url))["status"] == "success"
+        assert (await world.ended(job_id, user))["status"] == "completed"
+
+
+@pytest.mark.gen_test
+async def test_a_database_that_cannot_be_used_is_refused_before_anything_listens() -> None:
+    listening, nobody = bind_unused_port()
+    listening.close()
+    settings = config(mongodb_uri=f"mongodb://127.0.0.1:{nobody}/everreach?serverSelectionTimeoutMS=100")
+    with pytest.raises(DatabaseError, match="MONGODB_URI"):
+        await Node(settings).__aenter__()
+    assert not listens(settings.port)
+
+
+@pytest.mark.gen_test
+async def test_duplicates_that_are_there_already_stop_the_start_and_are_named(
+    database: Database, database_uri: str
+) -> None:
+    contacts, user = database["contacts"], new_user()
+    await contacts.drop_indexes()
+    document = {"user_id": user, "email": "ada@sandbox.example"}
+    made = await contacts.insert_many([document.copy(), document.copy()])
+    settings = config(mongodb_uri=database_uri)
+    with pytest.raises(DatabaseError) as caught:
+        await Node(settings).__aenter__()
+    assert all(str(identity) in caught.value.message for identity in [user, *made.inserted_ids])
+    assert "ada@" not in caught.value.message
+    assert not listens(settings.port)
+
+
+@pytest.mark.gen_test
+async def test_its_own_mongod_lives_as_long_as_it_does(data_dir: Path) -> None:
+    async with Node(config(everreach_data_dir=data_dir)) as node:
+        assert running_uri(data_dir)
+        await node.services.ping()
+    assert running_uri(data_dir) is None
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore:Unclosed:ResourceWarning")
+@pytest.mark.gen_test
+async def test_its_own_mongod_ends_where_the_port_is_taken(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = config(everreach_data_dir=data_dir, port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            await Node(settings).__aenter__()
+    assert running_uri(data_dir) is None
+
+
+@pytest.mark.gen_test
+async def test_the_log_names_the_route_and_nothing_that_a_stranger_typed(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "everreach")
+    answer = await world.api("GET", "/google/callback?code=secret&state=secret")
+    await world.fetch(f"{world.origin}{BASE}/status/secret?token=secret", **{"User-Agent": "secret"})
+    await world.fetch(f"{world.origin}/secret")
+    lines = [message for message in caplog.messages if "request=" in message]
+    assert len(lines) == 3
+    assert re.fullmatch(r"GET CallbackHandler 302 [\d.]+ms request=[0-9a-f]{32}", lines[0])
+    assert lines[0].endswith(answer.headers["X-Request-Id"])
+    assert [line.split()[1:3] for line in lines[1:]] == [["StatusHandler", "401"], ["NotFoundHandler", "404"]]
+    assert "secret" not in caplog.text

@@ -1,0 +1,94 @@
+"""`everreach check`: says what is there and what is missing, tells no secret, and its exit code can be trusted."""
+
+import io
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from everreach.check import check
+from tests.everreach.test_config import KEY, SECRET
+from tests.everreach.test_config import bare as bare  # noqa: PLC0414 - the same empty environment, as a fixture here.
+
+
+@pytest.fixture
+def screen() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def console(screen: io.StringIO) -> Console:
+    return Console(file=screen, highlight=False, soft_wrap=True)
+
+
+@pytest.mark.gen_test
+async def test_a_live_database_is_0(
+    monkeypatch: pytest.MonkeyPatch, mongod_uri: str, console: Console, screen: io.StringIO
+) -> None:
+    monkeypatch.setenv("MONGODB_URI", mongod_uri)
+    assert await check(console) == 0
+    assert "The database answers" in screen.getvalue()
+
+
+@pytest.mark.gen_test
+async def test_a_database_that_is_away_is_1_within_seconds(
+    monkeypatch: pytest.MonkeyPatch, console: Console, screen: io.StringIO
+) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://user:planted@127.0.0.1:1/everreach")
+    started = time.monotonic()
+    assert await check(console) == 1
+    assert time.monotonic() - started < 8
+    assert "The database does not answer" in screen.getvalue()
+    assert "planted" not in screen.getvalue()
+
+
+@pytest.mark.gen_test
+async def test_unusable_settings_are_1_and_every_problem_is_told(
+    monkeypatch: pytest.MonkeyPatch, console: Console, screen: io.StringIO
+) -> None:
+    monkeypatch.setenv("PORT", "none")
+    monkeypatch.delenv("TOKEN_ENCRYPTION_KEYS")
+    monkeypatch.setenv("MONGODB_URI", "planted")
+    assert await check(console) == 1
+    assert all(name in screen.getvalue() for name in ("PORT", "TOKEN_ENCRYPTION_KEYS", "MONGODB_URI"))
+    assert "planted" not in screen.getvalue()
+
+
+@pytest.mark.gen_test
+async def test_it_tells_what_is_configured_and_what_is_missing_but_no_secret(
+    monkeypatch: pytest.MonkeyPatch, console: Console, screen: io.StringIO, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NEXT_PUBLIC_BASE_URL", "https://api.example.com")
+    monkeypatch.setenv("GOOGLE_CLIENT_ID", "google-id")
+    monkeypatch.setenv("GOOGLE_CLIENT_SECRET", "planted")
+    monkeypatch.setenv("SUPABASE_URL", "https://ref.supabase.co")
+    monkeypatch.setenv("EVERREACH_DATA_DIR", str(tmp_path / "files"))
+    assert await check(console) == 0
+    text = screen.getvalue()
+    assert "google: configured" in text
+    assert "https://api.example.com/api/v1/contacts/import/google/callback" in text
+    assert "set MICROSOFT_CLIENT_ID and MICROSOFT_CLIENT_SECRET" in text
+    assert "HS256 by SUPABASE_JWT_SECRET and ES256 and RS256 by the keys of https://ref.supabase.co" in text
+    assert "MONGODB_URI is absent" in text
+    assert str(tmp_path / "files") in text
+    assert not [secret for secret in ("planted", KEY, SECRET) if secret in text]
+
+
+@pytest.mark.gen_test
+async def test_it_starts_nothing_and_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch, console: Console, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EVERREACH_DATA_DIR", str(tmp_path / "files"))
+    await check(console)
+    assert not (tmp_path / "files").exists()
+
+
+@pytest.mark.parametrize("folder", ["[red]", "[/oops]"])
+@pytest.mark.gen_test
+async def test_brackets_are_printed_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, console: Console, screen: io.StringIO, tmp_path: Path, folder: str
+) -> None:
+    monkeypatch.setenv("EVERREACH_DATA_DIR", str(tmp_path / folder))
+    assert await check(console) == 0
+    assert folder in screen.getvalue()

@@ -1,0 +1,259 @@
+"""What the settings promise: read once, refused all together, and never a secret in what they print."""
+
+import base64
+import traceback
+from pathlib import Path
+
+import pytest
+from limits import parse
+
+from everreach.config import Config
+from everreach.errors import SettingsError
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+OLD_KEY = base64.b64encode(bytes(32)).decode()
+SECRET = "a-supabase-secret-of-more-than-32-characters"
+
+DEFAULTS = {
+    "port": 8080,
+    "host": "0.0.0.0",
+    "mongodb_uri": None,
+    "next_public_base_url": None,
+    "next_public_frontend_url": None,
+    "google_client_id": None,
+    "google_client_secret": None,
+    "microsoft_client_id": None,
+    "microsoft_client_secret": None,
+    "supabase_url": None,
+    "oauth_state_ttl_seconds": 600,
+    "rate_limit_start": "5/hour",
+    "rate_limit_status": "60/minute",
+    "everreach_max_contacts": 1_000_000,
+    "token_retention": "delete",
+    "google_authorize_url": "https://accounts.google.com/o/oauth2/v2/auth",
+    "google_token_url": "https://oauth2.googleapis.com/token",
+    "google_revoke_url": "https://oauth2.googleapis.com/revoke",
+    "google_userinfo_url": "https://www.googleapis.com/oauth2/v2/userinfo",
+    "google_people_url": "https://people.googleapis.com",
+    "microsoft_authorize_url": "https://login.microsoftonline.com/common/oauth2/v2.0/authorize",
+    "microsoft_token_url": "https://login.microsoftonline.com/common/oauth2/v2.0/token",
+    "microsoft_graph_url": "https://graph.microsoft.com",
+}
+
+CHOSEN = {
+    "PORT": "9000",
+    "HOST": "127.0.0.1",
+    "MONGODB_URI": "mongodb://db:27017/other?replicaSet=rs1",
+    "EVERREACH_DATA_DIR": "/srv/everreach",
+    "NEXT_PUBLIC_BASE_URL": "https://api.example.com",
+    "NEXT_PUBLIC_FRONTEND_URL": "https://app.example.com",
+    "GOOGLE_CLIENT_ID": "google-id",
+    "GOOGLE_CLIENT_SECRET": "google-secret",
+    "MICROSOFT_CLIENT_ID": "microsoft-id",
+    "MICROSOFT_CLIENT_SECRET": "microsoft-secret",
+    "SUPABASE_JWT_SECRET": SECRET,
+    "SUPABASE_URL": "https://ref.supabase.co",
+    "TOKEN_ENCRYPTION_KEYS": KEY,
+    "OAUTH_STATE_TTL_SECONDS": "120",
+    "RATE_LIMIT_START": "7/hour",
+    "RATE_LIMIT_STATUS": "90/minute",
+    "EVERREACH_MAX_CONTACTS": "5000",
+    "EVERREACH_MAX_IMPORTS": "3",
+    "EVERREACH_LEASE_SECONDS": "5.5",
+    "EVERREACH_SHUTDOWN_SECONDS": "4.5",
+    "TOKEN_RETENTION": "keep",
+    "GOOGLE_AUTHORIZE_URL": "https://g.example/auth",
+    "GOOGLE_TOKEN_URL": "https://g.example/token",
+    "GOOGLE_REVOKE_URL": "https://g.example/revoke",
+    "GOOGLE_USERINFO_URL": "https://g.example/userinfo",
+    "GOOGLE_PEOPLE_URL": "https://g.example/people",
+    "MICROSOFT_AUTHORIZE_URL": "https://m.example/auth",
+    "MICROSOFT_TOKEN_URL": "https://m.example/token",
+    "MICROSOFT_GRAPH_URL": "https://m.example/graph",
+}
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder without a `.env`, and an environment that sets nothing of ours but what every server needs."""
+    for name in Config.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", KEY)
+    monkeypatch.setenv("SUPABASE_JWT_SECRET", SECRET)
+
+
+def shown(config: Config, name: str) -> object:
+    value = getattr(config, name)
+    if name == "token_encryption_keys":
+        return ",".join(key.get_secret_value() for key in value)
+    return str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
+
+
+def test_every_setting_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {name.lower() for name in CHOSEN} == set(Config.model_fields)
+    for name, value in CHOSEN.items():
+        monkeypatch.setenv(name, value)
+    config = Config.load()
+    assert {name: shown(config, name.lower()) for name in CHOSEN} == CHOSEN
+
+
+@pytest.mark.parametrize(("name", "value"), DEFAULTS.items())
+def test_the_defaults_are_the_contract_s(name: str, value: object) -> None:
+    assert getattr(Config.load(), name) == value
+
+
+def test_the_data_folder_is_a_whole_path_of_the_user_s() -> None:
+    assert Config.load().everreach_data_dir == Path.home() / ".local/share/everreach"
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("PORT=9001\nHOST=10.0.0.1\n", "utf-8")
+    monkeypatch.setenv("PORT", "9002")
+    config = Config.load()
+    assert (config.port, config.host) == (9002, "10.0.0.1")
+
+
+def test_an_empty_value_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "MONGODB_URI", "GOOGLE_CLIENT_ID", "SUPABASE_URL", "RATE_LIMIT_START"):
+        monkeypatch.setenv(name, "")
+    config = Config.load()
+    assert (config.port, config.mongodb_uri, config.google_client_id) == (8080, None, None)
+    assert (config.supabase_url, config.rate_limit_start) == (None, "5/hour")
+
+
+def test_all_problems_are_reported_in_one_go_with_their_fixes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUPABASE_JWT_SECRET")
+    wrong = {
+        "PORT": "70000",
+        "MONGODB_URI": "postgres://db/x",
+        "NEXT_PUBLIC_FRONTEND_URL": "app.example.com",
+        "GOOGLE_CLIENT_ID": "google-id",
+        "TOKEN_ENCRYPTION_KEYS": "c2hvcnQ=",
+        "RATE_LIMIT_START": "often",
+        "OAUTH_STATE_TTL_SECONDS": "soon",
+        "TOKEN_RETENTION": "forever",
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        Config.load()
+    fixes: dict[str, str] = {}
+    for name, _, fix in (problem.partition(": ") for problem in refused.value.problems):
+        fixes[name] = fixes.get(name, "") + fix
+    assert fixes.keys() == wrong.keys() - {"GOOGLE_CLIENT_ID"} | {"NEXT_PUBLIC_BASE_URL", "SUPABASE_URL"}
+    assert "openssl rand -base64 32" in fixes["TOKEN_ENCRYPTION_KEYS"]
+    assert "5/hour" in fixes["RATE_LIMIT_START"]
+    assert "https://" in fixes["NEXT_PUBLIC_FRONTEND_URL"]
+    assert "mongodb://" in fixes["MONGODB_URI"]
+    assert "SUPABASE_JWT_SECRET" in fixes["SUPABASE_URL"]
+    assert all(problem in refused.value.message for problem in refused.value.problems)
+
+
+def test_missing_keys_are_reported_with_the_command_that_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOKEN_ENCRYPTION_KEYS")
+    with pytest.raises(SettingsError, match="TOKEN_ENCRYPTION_KEYS: is missing; make a key with: openssl rand"):
+        Config.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TOKEN_ENCRYPTION_KEYS", "  ,"),
+        ("TOKEN_ENCRYPTION_KEYS", f"{KEY},not base64!"),
+        ("SUPABASE_JWT_SECRET", "x" * 31),
+        ("SUPABASE_URL", "https://user:word@ref.supabase.co"),
+        ("SUPABASE_URL", "https://ref.supabase.co?x=1"),
+        ("SUPABASE_URL", "https://[::1"),
+        ("GOOGLE_PEOPLE_URL", "https://"),
+        ("RATE_LIMIT_STATUS", "60 per fortnight"),
+        ("EVERREACH_MAX_CONTACTS", "0"),
+        ("PORT", "-1"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        Config.load()
+    assert {problem.partition(":")[0] for problem in refused.value.problems} == {name}
+
+
+@pytest.mark.parametrize("keys", ["c2hvcnQ=", ","])
+def test_bad_keys_are_one_problem_with_one_fix(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", keys)
+    with pytest.raises(SettingsError) as refused:
+        Config.load()
+    assert len(refused.value.problems) == 1
+    assert "openssl rand -base64 32" in refused.value.message
+
+
+@pytest.mark.parametrize("url", ["https://:word@api.example.com", "https://api.example.com:port"])
+def test_a_url_with_a_password_or_a_broken_port_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("NEXT_PUBLIC_BASE_URL", url)
+    with pytest.raises(SettingsError):
+        Config.load()
+
+
+def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "GOOGLE_CLIENT_SECRET": "planted-google",
+        "MICROSOFT_CLIENT_SECRET": "planted-microsoft",
+        "SUPABASE_JWT_SECRET": "planted-supabase-secret-of-32-characters",
+        "MONGODB_URI": "mongodb://user:planted-word@db/everreach",
+    }
+    for name, value in {**secrets, "GOOGLE_CLIENT_ID": "id", "NEXT_PUBLIC_BASE_URL": "https://a.example"}.items():
+        monkeypatch.setenv(name, value)
+    config = Config.load()
+    printed = f"{config!r} {config} {config.model_dump()} {config.oauth_client('google')!r}"
+    assert "planted" not in printed
+    assert KEY not in printed
+
+
+def test_no_secret_is_ever_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MONGODB_URI", "SUPABASE_JWT_SECRET", "TOKEN_ENCRYPTION_KEYS", "SUPABASE_URL", "RATE_LIMIT_START"):
+        monkeypatch.setenv(name, "planted")
+    with pytest.raises(SettingsError) as refused:
+        Config.load()
+    printed = "".join(traceback.format_exception(refused.value)) + repr(refused.value) + repr(refused.value.__context__)
+    assert len(refused.value.problems) >= 5
+    assert "planted" not in printed
+
+
+def test_the_first_key_seals_and_all_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", f" {KEY} , {OLD_KEY},")
+    assert Config.load().encryption_keys() == [bytes(range(32)), bytes(32)]
+
+
+def test_a_provider_is_configured_only_with_both_its_id_and_its_secret() -> None:
+    base = {"next_public_base_url": "https://api.example.com/"}
+    assert Config.load(**base).oauth_client("google") is None
+    assert Config.load(**base, google_client_id="id").oauth_client("google") is None
+    assert Config.load(**base, google_client_secret="word").oauth_client("google") is None
+    both = Config.load(**base, google_client_id="id", google_client_secret="word")
+    client = both.oauth_client("google")
+    assert client is not None
+    assert (client.client_id, client.client_secret.get_secret_value()) == ("id", "word")
+    assert client.redirect_uri == "https://api.example.com/api/v1/contacts/import/google/callback"
+    assert both.oauth_client("microsoft") is None
+
+
+@pytest.mark.parametrize("provider", ["google", "microsoft"])
+def test_our_public_address_is_required_once_a_provider_is_set(provider: str) -> None:
+    with pytest.raises(SettingsError, match="NEXT_PUBLIC_BASE_URL: set our public address"):
+        Config.load(**{f"{provider}_client_id": "id"})
+
+
+def test_a_trailing_slash_is_trimmed() -> None:
+    config = Config.load(google_people_url="https://people.example/base/", supabase_url="https://ref.supabase.co/")
+    assert (config.google_people_url, config.supabase_url) == ("https://people.example/base", "https://ref.supabase.co")
+
+
+def test_rates_are_read_as_rates() -> None:
+    config = Config.load(rate_limit_start="3/hour", rate_limit_status="10 per 30 second")
+    assert (config.start_rate, config.status_rate) == (parse("3/hour"), parse("10 per 30 second"))
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    config = Config.load()
+    with pytest.raises(ValueError, match="frozen"):
+        config.port = 1

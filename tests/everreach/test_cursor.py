@@ -1,0 +1,85 @@
+"""No listing goes on for ever: circles of any length are found, and so is one that brings nothing."""
+
+import re
+from collections.abc import Iterator
+from itertools import chain, cycle, islice
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from everreach.cursor import RESTART_LIMIT, Cursor
+from everreach.errors import ListingExpiredError, ProviderError
+
+UNLIMITED = 10**9
+CAUGHT = re.compile("goes in circles|points to itself")
+LENGTHS = st.integers(1, 50)
+TAILS = st.integers(0, 50)
+
+
+def pages(tail: int, length: int) -> Iterator[str]:
+    """The addresses of a listing that runs into a circle."""
+    return chain((f"tail-{number}" for number in range(tail)), cycle([f"round-{n}" for n in range(length)]))
+
+
+def walk(cursor: Cursor, positions: Iterator[str], *, fresh: bool = False, limit: int = UNLIMITED) -> Cursor:
+    for position in positions:
+        cursor = cursor.after(position, fresh=fresh, barren_limit=limit)
+    return cursor
+
+
+@given(TAILS, LENGTHS)
+@example(0, 1)
+@example(50, 50)
+def test_a_circle_is_found_within_a_few_rounds(tail: int, length: int) -> None:
+    with pytest.raises(ProviderError, match=CAUGHT):
+        walk(Cursor(), islice(pages(tail, length), 3 * (tail + length) + 3))
+
+
+@given(TAILS, LENGTHS)
+def test_a_circle_is_found_after_any_number_of_good_pages(good: int, length: int) -> None:
+    begun = walk(Cursor(), (f"good-{number}" for number in range(good)), fresh=True)
+    with pytest.raises(ProviderError, match=CAUGHT):
+        walk(begun, islice(pages(0, length), 3 * length + 3))
+
+
+@given(st.integers(1, 300))
+def test_distinct_pages_may_bring_nothing_up_to_the_limit(count: int) -> None:
+    cursor = walk(Cursor(), (str(number) for number in range(count)), limit=count)
+    assert cursor.barren == count
+    with pytest.raises(ProviderError, match="without bringing any more contacts"):
+        cursor.after("one more", fresh=False, barren_limit=count)
+
+
+def test_a_fresh_page_begins_the_count_anew() -> None:
+    barren = walk(Cursor(), iter("abcde"), limit=5)
+    assert barren.after("f", fresh=True, barren_limit=5) == Cursor("f")
+
+
+def test_a_page_that_points_to_itself_is_refused_even_if_it_brought_something() -> None:
+    with pytest.raises(ProviderError, match="points to itself"):
+        Cursor("a").after("a", fresh=True, barren_limit=5)
+
+
+def test_memory_does_not_grow_with_the_listing() -> None:
+    long = walk(Cursor(), ("page-" + "x" * 10_000 + str(number) for number in range(200)))
+    assert len(long.mark or "") == 32
+
+
+def test_an_expired_listing_begins_again_but_not_for_ever() -> None:
+    cursor = Cursor()
+    for number in range(RESTART_LIMIT):
+        cursor = cursor.after(f"page-{number}", fresh=False, barren_limit=UNLIMITED).restarted()
+        assert cursor.position is None
+        assert cursor.restarts == number + 1
+    with pytest.raises(ListingExpiredError):
+        cursor.after("page", fresh=False, barren_limit=UNLIMITED).restarted()
+
+
+def test_something_new_forgives_the_restarts() -> None:
+    assert Cursor("a", restarts=RESTART_LIMIT).after("b", fresh=True, barren_limit=5).restarts == 0
+
+
+def test_a_listing_that_expires_at_its_very_start_is_given_up() -> None:
+    with pytest.raises(ListingExpiredError):
+        Cursor().restarted()

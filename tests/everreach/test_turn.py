@@ -1,0 +1,94 @@
+"""A worker's turn: it ends between two pages where others wait, and at once where it is called off."""
+
+import asyncio
+import time
+
+import pytest
+
+from everreach.job import Lease
+from everreach.turn import Turn, TurnOverError
+from tests.everreach.test_job import job
+
+
+def turn(seconds: float = 60, *, contended: bool = False) -> Turn:
+    return Turn(Lease(job(), "me", 1, time.monotonic() + 60), seconds, lambda: contended)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "contended", "over"), [(60, False, False), (60, True, False), (-1, False, False), (-1, True, True)]
+)
+def test_it_is_over_only_when_its_time_is_up_and_others_wait(seconds: float, contended: bool, over: bool) -> None:
+    assert turn(seconds, contended=contended).over is over
+
+
+def test_it_is_over_once_called_off_even_if_nobody_waits() -> None:
+    called_off = turn()
+    called_off.call_off()
+    called_off.call_off()
+    assert called_off.over
+
+
+@pytest.mark.gen_test
+async def test_it_gives_what_was_awaited() -> None:
+    async def page() -> str:
+        return "a page"
+
+    assert await turn().during(page()) == "a page"
+
+
+@pytest.mark.gen_test
+async def test_an_error_of_what_was_awaited_goes_on() -> None:
+    async def page() -> str:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await turn().during(page())
+
+
+@pytest.mark.gen_test
+async def test_calling_off_cancels_what_is_awaited() -> None:
+    mine, begun = turn(), asyncio.Event()
+
+    async def page() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    fetching = asyncio.ensure_future(page())
+    waiting = asyncio.ensure_future(mine.during(fetching))
+    await begun.wait()
+    mine.call_off()
+    with pytest.raises(TurnOverError):
+        await waiting
+    await asyncio.wait([fetching])
+    assert fetching.cancelled()
+
+
+@pytest.mark.gen_test
+async def test_what_has_already_come_is_not_thrown_away() -> None:
+    mine = turn()
+    page: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    page.set_result("a page")
+    mine.call_off()
+    assert await mine.during(page) == "a page"
+
+
+@pytest.mark.gen_test
+async def test_cancelling_the_worker_cancels_what_it_awaits() -> None:
+    page: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    worker = asyncio.ensure_future(turn().during(page))
+    await asyncio.wait([worker], timeout=0)
+    worker.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await worker
+    assert page.cancelled()
+
+
+@pytest.mark.gen_test
+async def test_a_wait_says_whether_it_lasted() -> None:
+    mine = turn()
+    assert await mine.waited(0)
+    waiting = asyncio.ensure_future(mine.waited(3600))
+    await asyncio.wait([waiting], timeout=0)
+    mine.call_off()
+    assert await waiting is False
+    assert await mine.waited(3600) is False
