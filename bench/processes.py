@@ -41,11 +41,13 @@ class Process:
     async def __aexit__(self, *_: object) -> None:
         await self.end(signal.SIGTERM)
 
-    async def end(self, number: signal.Signals) -> None:
-        """Send the signal, unless the child is gone, and wait for its end."""
+    async def end(self, number: signal.Signals) -> int:
+        """Send the signal, unless the child is gone, and wait for its end. Returns its exit code."""
         if self.child.returncode is None:
             self.child.send_signal(number)
-        await self.child.wait()
+            # A stopped child would keep the signal waiting.
+            self.child.send_signal(signal.SIGCONT)
+        return await self.child.wait()
 
     def peak_mib(self) -> float:
         """The most memory that the child ever had resident."""
@@ -54,13 +56,16 @@ class Process:
 
 
 class Bench:
-    """The surroundings: one mongod and one sandbox for all measurements."""
+    """The surroundings: one mongod and one sandbox for all measurements. `latency` is the seconds of each page."""
+
+    def __init__(self, latency: float = 0) -> None:
+        self._latency = latency
 
     async def __aenter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="everreach-bench-")
         self._mongod = EmbeddedMongod(Path(self._folder.name))
         self._uri = await self._mongod.start()
-        self._sandbox = await Process("providers.sandbox", "--port", "0").__aenter__()
+        self._sandbox = await Process("providers.sandbox", "--port", "0", "--latency", str(self._latency)).__aenter__()
         assert self._sandbox.child.stdout
         self.sandbox_url = (await self._sandbox.child.stdout.readline()).decode().strip()
         self.http = Http()
@@ -103,7 +108,7 @@ class Bench:
 
 
 class Server(Process):
-    """`everreach serve` in a process of its own."""
+    """`everreach serve` in a process of its own. Once ended it can be entered again: the same settings, a new life."""
 
     def __init__(self, port: int, **environment: str) -> None:
         super().__init__("everreach", "serve", **environment)
@@ -120,9 +125,9 @@ class Server(Process):
             await asyncio.sleep(0.02)
         raise TimeoutError
 
-    def client(self, http: Http) -> DemoClient:
-        """A new person with the app."""
-        return DemoClient(http, f"{self._origin}{BASE}", issue(SECRET, str(uuid.uuid4()), 36000))
+    def client(self, http: Http, user: str | None = None) -> DemoClient:
+        """A person, or a new one, with the app."""
+        return DemoClient(http, f"{self._origin}{BASE}", issue(SECRET, user or str(uuid.uuid4()), 36000))
 
 
 async def ended(client: DemoClient, job_id: str) -> dict[str, Any]:

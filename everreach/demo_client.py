@@ -24,9 +24,13 @@ class DemoClient:
         """A document of the API."""
         return _document(await self._http.get(self._base + path, headers=self._headers))
 
+    async def post(self, path: str) -> dict[str, Any]:
+        """What the API answers to a command."""
+        return _document(await self._http.post_form(self._base + path, {}, headers=self._headers))
+
     async def consent(self, provider: str, account: str, contacts: int) -> str:
         """Tap "Import my contacts", say yes, and follow every redirect back to the app. Returns the job's id."""
-        started = _document(await self._http.post_form(f"{self._base}/{provider}/start", {}, headers=self._headers))
+        started = await self.post(f"/{provider}/start")
         answers = {"decision": "allow", "contacts": "on", "account": account, "size": str(contacts)}
         decided = await self._http.post_form(started["authorization_url"], answers)
         returned = await self._http.get(decided.headers["location"])
