@@ -34,6 +34,11 @@ TAKEOVER_LIMIT: Final = 5
 THROTTLE_LIMIT_SECONDS: Final = 900.0
 """How long in a row a provider's throttling is waited out."""
 
+FIRST_WAIT_SECONDS: Final = 2.0
+"""The first wait for a provider that throttles without advice; each further one takes as long as all before it."""
+
+LONGEST_WAIT_SECONDS: Final = 64.0
+
 _DATABASE_PAUSE_SECONDS: Final = 0.5
 _UNREADABLE_TOKENS: Final = "The stored access can no longer be opened. Please reconnect your account."
 _GIVEN_UP: Final = "The import stopped five times at the same place and was given up. Please try again later."
@@ -159,9 +164,11 @@ class Importer:
             await self._fail(lease, error.message)
             return
         # Without advice the waits double, because a try that comes too early is often counted against us.
-        advised = error.retry_after if error.retry_after is not None else min(max(waited, 2.0), 64.0)
-        seconds = max(advised, 0.5) * random.uniform(1.0, 1.2)  # noqa: S311
-        await self._leases.release(lease, min(seconds, THROTTLE_LIMIT_SECONDS - waited), throttled=True)
+        advised = error.retry_after
+        if advised is None:
+            advised = min(max(waited, FIRST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+        seconds = min(advised * random.uniform(1.0, 1.2), THROTTLE_LIMIT_SECONDS - waited)  # noqa: S311
+        await self._leases.release(lease, max(seconds, 0.1), throttled=True)
 
     async def _fail(self, lease: Lease, message: str, *, keep_tokens: bool = True) -> None:
         await self._leases.fail(lease, message, await self._counts(lease.job), keep_tokens=keep_tokens)

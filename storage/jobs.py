@@ -34,7 +34,9 @@ class JobStore:
             "version": 1,
             **NO_TOKENS,
             "pkce_verifier": verifier,
-            **dict.fromkeys(("provider_account_id", "provider_account_name", "error_message", "completed_at")),
+            **dict.fromkeys(
+                ("provider_account_id", "provider_account_name", "error_message", "completed_at", "throttled_since")
+            ),
             **dict.fromkeys(
                 ("total_contacts", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts"), 0
             ),

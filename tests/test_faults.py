@@ -1,0 +1,197 @@
+"""Whatever a provider does wrong, at the first, a middle or the last page: right counts, or a clear failure."""
+
+from functools import partial
+from typing import Any
+
+import aiohttp
+import pytest
+
+from everreach import app, importer, runner
+from providers import google, microsoft
+from providers.http import Http
+from providers.sandbox.faults import Fault
+from providers.sandbox.people import expected
+from tests.world import ACCOUNT, World, new_user
+
+SIZE, PAGE = 84, 20  # Four pages of the main listing at either provider, and Outlook's folders beside them.
+PLACES = pytest.mark.parametrize("page", [0, 1, 3], ids=["first", "middle", "last"])
+PROVIDERS = pytest.mark.parametrize("provider", ["google", "microsoft"])
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's own waits, shortened; what happens after them is the same."""
+    timeout = aiohttp.ClientTimeout(total=10, sock_read=0.5)
+    monkeypatch.setattr(app, "Http", partial(Http, backoff=0.02, timeout=timeout))
+    monkeypatch.setattr(runner, "SCAN_SECONDS", 0.1)
+    monkeypatch.setattr(importer, "FIRST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(google, "PAGE_SIZE", PAGE)
+    monkeypatch.setattr(microsoft, "PAGE_SIZE", PAGE)
+
+
+async def imported(world: World, provider: str, *faults: Fault) -> dict[str, Any]:
+    world.sandbox.faults.add(*faults)
+    user = new_user()
+    job = await world.ended(await world.consent(provider, user, size=SIZE), user)
+    contacts = await world.database["contacts"].count_documents({"user_id": user})
+    rows = await world.database["imported_contacts"].count_documents({"user_id": user})
+    assert (contacts, rows) == (job["imported_contacts"], job["processed_contacts"])
+    assert job["processed_contacts"] == job["imported_contacts"] + job["skipped_contacts"] + job["failed_contacts"]
+    return job
+
+
+def check_whole(world: World, job: dict[str, Any], *, failed: int = 0, more_without_email: int = 0) -> None:
+    new, no_email, duplicate = expected(world.sandbox.book(ACCOUNT, SIZE))
+    assert job["error_message"] is None
+    assert job["status"] == "completed"
+    assert job["imported_contacts"] == new
+    assert job["skipped_contacts"] == no_email + duplicate + more_without_email
+    assert job["failed_contacts"] == failed
+    assert job["total_contacts"] == job["processed_contacts"]
+
+
+PASSING = [
+    Fault("http_500", "page", times=3),
+    Fault("http_503", "page", times=1),
+    Fault("http_503", "page", times=1, retry_after="0.3"),
+    Fault("html_200", "page", times=3),
+    Fault("invalid_json", "page", times=1),
+    Fault("truncated", "page", times=2),
+    Fault("reset", "page", times=3),
+    Fault("stall", "page", times=1, seconds=5),
+    Fault("stall", "page", times=1, seconds=5, headers=False),
+    Fault("status_429", "page", times=2),
+    Fault("status_429", "page", times=1, shape="exhausted"),
+    Fault("status_429", "page", times=1, retry_after="0.2"),
+    Fault("status_429", "page", times=1, retry_after="Thu, 01 Jan 1970 00:00:00 GMT"),
+    Fault("quota_403", "page", times=2, provider="google"),
+    Fault("token_401", "page", times=1),
+    Fault("lone_surrogate", "page", times=1),
+    Fault("empty_page", "page", times=1),
+    Fault("duplicate_entry", "page", times=1),
+]
+
+
+def name_of(fault: Fault) -> str:
+    details = [fault.kind, fault.retry_after, fault.shape if fault.shape != "quota" else None]
+    return "-".join(str(detail) for detail in details if detail) + ("" if fault.headers else "-before-headers")
+
+
+@PLACES
+@PROVIDERS
+@pytest.mark.parametrize("fault", PASSING, ids=name_of)
+@pytest.mark.gen_test
+async def test_what_passes_leaves_no_trace(world: World, provider: str, fault: Fault, page: int) -> None:
+    ordered = Fault(**{**{name: getattr(fault, name) for name in fault.__struct_fields__}, "page": page})
+    check_whole(world, await imported(world, provider, ordered))
+    assert world.sandbox.stats.faults[fault.kind] or (fault.kind, provider) == ("quota_403", "microsoft")
+
+
+@pytest.mark.parametrize("status", [400, 410])
+@pytest.mark.parametrize("page", [1, 3])
+@PROVIDERS
+@pytest.mark.gen_test
+async def test_a_listing_that_expires_begins_again_and_counts_nobody_twice(
+    world: World, provider: str, page: int, status: int
+) -> None:
+    check_whole(world, await imported(world, provider, Fault("page_token_400", "page", page=page, status=status)))
+
+
+@PLACES
+@PROVIDERS
+@pytest.mark.gen_test
+async def test_garbage_among_the_contacts_fails_alone(world: World, provider: str, page: int) -> None:
+    job = await imported(world, provider, Fault("garbage_entries", "page", page=page))
+    # Of the ten pieces seven cannot be told apart from anything; three are contacts, of which nothing is known.
+    check_whole(world, job, failed=7, more_without_email=3)
+    rows = world.database["imported_contacts"].find({"action": "failed"})
+    assert {row["error_message"] async for row in rows} == {
+        "The provider sent something that is no contact: it has no id."
+    }
+
+
+LASTING = [
+    (Fault("http_500", "page", times=None), "could not be reached"),
+    (Fault("html_200", "page", times=None), "could not be reached"),
+    (Fault("reset", "page", times=None), "could not be reached"),
+    (Fault("truncated", "page", times=None), "could not be reached"),
+    (Fault("token_401", "page", times=None), "reconnect"),
+    (Fault("missing_scope", "page", times=None), "share the contacts"),
+    (Fault("page_loop", "page"), "circles|itself"),
+    (Fault("page_loop_2", "page"), "circles|itself"),
+]
+
+
+@PLACES
+@PROVIDERS
+@pytest.mark.parametrize(("fault", "reason"), LASTING, ids=[fault.kind for fault, _ in LASTING])
+@pytest.mark.gen_test
+async def test_what_lasts_fails_with_a_reason_and_keeps_what_came(
+    world: World, provider: str, fault: Fault, reason: str, page: int
+) -> None:
+    ordered = Fault(fault.kind, "page", page=page, times=fault.times)
+    job = await imported(world, provider, ordered)
+    assert job["status"] == "failed"
+    assert any(words in job["error_message"] for words in reason.split("|")), job["error_message"]
+    assert job["processed_contacts"] >= page * PAGE * 0.9
+
+
+@PROVIDERS
+@pytest.mark.gen_test
+async def test_a_page_is_tried_four_times_in_all(world: World, provider: str) -> None:
+    await imported(world, provider, Fault("http_500", "page", page=1, times=None))
+    assert world.sandbox.stats.faults["http_500"] == 4
+
+
+@pytest.mark.gen_test
+async def test_a_link_to_a_foreign_host_ends_the_job(world: World) -> None:
+    job = await imported(world, "microsoft", Fault("foreign_next_link", "page", page=1, times=None))
+    assert (job["status"], "foreign" in job["error_message"]) == ("failed", True)
+    assert job["processed_contacts"] >= PAGE
+
+
+@pytest.mark.settings(everreach_max_contacts=100)
+@PROVIDERS
+@pytest.mark.gen_test
+async def test_an_endless_listing_ends_at_the_most_contacts_of_one_import(world: World, provider: str) -> None:
+    job = await imported(world, provider, Fault("endless", "page", page=1))
+    assert (job["status"], job["processed_contacts"]) == ("failed", 100)
+    assert "more than 100 contacts" in job["error_message"]
+
+
+@pytest.mark.settings(everreach_max_contacts=SIZE)
+@PROVIDERS
+@pytest.mark.gen_test
+async def test_a_book_of_just_the_most_contacts_is_imported_whole(world: World, provider: str) -> None:
+    check_whole(world, await imported(world, provider))
+
+
+@PROVIDERS
+@pytest.mark.gen_test
+async def test_a_job_that_is_throttled_says_that_it_is_being_processed(
+    world: World, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "FIRST_WAIT_SECONDS", 1000.0)
+    world.sandbox.faults.add(Fault("status_429", "page", page=1))
+    user = new_user()
+    job_id = await world.consent(provider, user, size=SIZE)
+    while not (stored := await world.stored(job_id))["throttled_since"]:
+        pass
+    assert (await world.status(job_id, user))["status"] == "processing"
+    # It is the stored moment that holds it up, and no worker.
+    assert stored["lease_owner"] is None
+    await world.database["contact_import_jobs"].update_one(
+        {"_id": job_id}, {"$set": {"not_before": stored["created_at"]}}
+    )
+    check_whole(world, await world.ended(job_id, user))
+
+
+@PROVIDERS
+@pytest.mark.gen_test
+async def test_throttling_without_end_ends_the_job(
+    world: World, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "THROTTLE_LIMIT_SECONDS", 1.0)
+    job = await imported(world, provider, Fault("status_429", "page", page=1, times=None, retry_after="86400"))
+    assert (job["status"], "slow down" in job["error_message"]) == ("failed", True)
+    assert job["processed_contacts"] >= PAGE
