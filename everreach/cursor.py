@@ -5,7 +5,7 @@ from typing import Final, Self
 
 import msgspec
 
-from everreach.errors import ListingExpiredError, ProviderError
+from everreach.errors import BrokenListingError, ListingExpiredError
 
 RESTART_LIMIT: Final = 3
 """How often in a row a listing may expire and begin again without bringing anything new."""
@@ -28,14 +28,16 @@ class Cursor(msgspec.Struct, frozen=True, gc=False):
     def after(self, position: str, *, fresh: bool, barren_limit: int) -> Self:
         """The next place, after a page that brought something new (`fresh`) or did not.
 
-        Raises ProviderError where the listing goes in circles or would never end.
+        Raises BrokenListingError where the listing goes in circles or would never end.
         """
         if position == self.position:
-            raise ProviderError("The provider's listing points to itself and was stopped.")
+            raise BrokenListingError("The provider's listing points to itself and was stopped.")
         if fresh:
             return type(self)(position)
         if self.barren >= barren_limit:
-            raise ProviderError("The provider's listing went on without bringing any more contacts and was stopped.")
+            raise BrokenListingError(
+                "The provider's listing went on without bringing any more contacts and was stopped."
+            )
         return self._step(position)
 
     def restarted(self) -> Self:
@@ -47,7 +49,7 @@ class Cursor(msgspec.Struct, frozen=True, gc=False):
     def _step(self, position: str) -> Self:
         mark = hashlib.sha256(position.encode()).hexdigest()[:32]
         if mark == self.mark:
-            raise ProviderError("The provider's listing goes in circles and was stopped.")
+            raise BrokenListingError("The provider's listing goes in circles and was stopped.")
         counted = {"barren": self.barren + 1, "restarts": self.restarts}
         if self.steps + 1 == self.power:
             return type(self)(position, mark=mark, steps=0, power=self.power * 2, **counted)

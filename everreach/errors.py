@@ -22,7 +22,8 @@
         ├── ThrottledError            wait, then go on
         ├── TokenRejectedError        401: refresh once, then go on
         ├── ReconnectError            the grant is dead; only the person can mend it
-        └── ListingExpiredError       the page address is no longer known; list again from the start
+        └── BrokenListingError        the listing cannot be followed to its end; a retry begins it again
+            └── ListingExpiredError   the page address is no longer known; list again from the start
 
 The docstring of a class is the message a person reads, unless the raiser has a better one.
 """
@@ -201,5 +202,9 @@ class ReconnectError(ProviderError):
     """Access to the account has expired or was revoked. Please reconnect your account."""
 
 
-class ListingExpiredError(ProviderError):
+class BrokenListingError(ProviderError):
+    """The provider's listing could not be followed and was stopped."""
+
+
+class ListingExpiredError(BrokenListingError):
     """The provider's listing expired several times before it could be read to its end. Please try again later."""

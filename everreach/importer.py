@@ -8,7 +8,9 @@ from typing import Final
 from everreach.behind import Behind
 from everreach.contact import Page
 from everreach.credentials import Credentials
+from everreach.cursor import Cursor
 from everreach.errors import (
+    BrokenListingError,
     DatabaseAwayError,
     LeaseLostError,
     ListingExpiredError,
@@ -97,6 +99,8 @@ class Importer:
             await self._fail(lease, _UNREADABLE_TOKENS, keep_tokens=False)
         except (ReconnectError, TokenRejectedError) as error:
             await self._fail(lease, error.message, keep_tokens=False)
+        except BrokenListingError as error:
+            await self._fail(lease, error.message, cursor=Cursor())
         except ProviderError as error:
             await self._fail(lease, error.message)
 
@@ -170,8 +174,11 @@ class Importer:
         seconds = min(advised * random.uniform(1.0, 1.2), THROTTLE_LIMIT_SECONDS - waited)  # noqa: S311
         await self._leases.release(lease, max(seconds, 0.1), throttled=True)
 
-    async def _fail(self, lease: Lease, message: str, *, keep_tokens: bool = True) -> None:
-        await self._leases.fail(lease, message, await self._counts(lease.job), keep_tokens=keep_tokens)
+    async def _fail(
+        self, lease: Lease, message: str, *, keep_tokens: bool = True, cursor: Cursor | None = None
+    ) -> None:
+        counts = await self._counts(lease.job)
+        await self._leases.fail(lease, message, counts, keep_tokens=keep_tokens, cursor=cursor)
 
     async def _counts(self, job: Job) -> dict[str, int]:
         """The counters that stand in the database, a page that was half written included."""

@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from everreach.errors import ProviderError, TransientError
+from everreach.errors import BrokenListingError, ProviderError, TransientError
 
 BODY_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a reply; a page of 1,000 contacts is about one MiB."""
@@ -83,7 +83,7 @@ class Http:
     async def get_as(self, bearer: str, url: str, *, home: str, headers: Mapping[str, str] | None = None) -> Reply:
         """One GET with a bearer token, which goes to no other origin than that of `home`."""
         if origin(url) is None or origin(url) != origin(home):
-            raise ProviderError("The provider pointed to a foreign address, and the import was stopped.")
+            raise BrokenListingError("The provider pointed to a foreign address, and the import was stopped.")
         return await self._request("GET", url, headers={**(headers or {}), "Authorization": f"Bearer {bearer}"})
 
     async def post_form(

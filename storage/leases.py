@@ -96,13 +96,23 @@ class LeaseStore:
         await self._write_page(lease, change(values, **ending(**counted, total_contacts=counted["processed_contacts"])))
 
     @translated
-    async def fail(self, lease: Lease, message: str, counts: dict[str, int], *, keep_tokens: bool = True) -> None:
-        """Fail: the job ends with a reason, and with the counters that stand in the database.
+    async def fail(
+        self,
+        lease: Lease,
+        message: str,
+        counts: dict[str, int],
+        *,
+        keep_tokens: bool = True,
+        cursor: Cursor | None = None,
+    ) -> None:
+        """Fail: the job ends with a reason, with the counters that stand in the database, and where a retry begins.
 
         What stands there of a page that was half written is counted now; should the job be retried, the page counts
         only what it adds. Tokens that are dead anyway are not kept for that.
         """
-        values = {"status": Status.FAILED, "error_message": message, **counts, **({} if keep_tokens else NO_TOKENS)}
+        values = {"status": Status.FAILED, "error_message": message, **counts}
+        values |= {} if cursor is None else {"cursor": msgspec.to_builtins(cursor)}
+        values |= {} if keep_tokens else NO_TOKENS
         total = {"$max": ["$total_contacts", counts["processed_contacts"]]}
         kept_until = after(RETRY_WINDOW_SECONDS) if keep_tokens and not self._keep_tokens else NEVER
         end = ending(total_contacts=total, not_before=kept_until, page={"$add": ["$page", 1]})

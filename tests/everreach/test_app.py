@@ -1,6 +1,7 @@
 """The composition root: what is started is ended, in any order of things going wrong, and nodes share a database."""
 
 import base64
+import gc
 import logging
 import re
 import socket
@@ -14,9 +15,14 @@ from everreach.app import Node
 from everreach.config import Config
 from everreach.errors import DatabaseError
 from handlers import BASE
+from providers.http import Http
 from storage.embedded import running_uri
 from storage.mongo import Database
 from tests.world import SECRET, World, new_user
+
+
+# Tornado itself forgets to close the socket that it could not bind.
+PORT_TAKEN = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
 
 
 def config(**settings: Any) -> Config:
@@ -25,6 +31,24 @@ def config(**settings: Any) -> Config:
     keys = base64.b64encode(b"k" * 32).decode()
     given = {"host": "127.0.0.1", "port": port, "supabase_jwt_secret": SECRET, "supabase_url": None}
     return Config.load(_env_file=None, token_encryption_keys=keys, **{**given, **settings})
+
+
+async def refused(node: Node, error: type[Exception], words: str) -> str:
+    """What it says where it cannot start; whatever it leaves open is closed here."""
+    with pytest.raises(error, match=words) as caught:
+        await node.__aenter__()
+    told = str(caught.value)
+    del caught
+    await tidy(node)
+    return told
+
+
+async def tidy(node: Node) -> None:
+    """Close what a node that could not start has left open, so that no later test hears of it."""
+    if hasattr(node, "_http"):
+        await node._http.close()
+    node._database.client.close()
+    gc.collect()
 
 
 def listens(port: int) -> bool:
@@ -68,8 +92,7 @@ async def test_a_database_that_cannot_be_used_is_refused_before_anything_listens
     listening, nobody = bind_unused_port()
     listening.close()
     settings = config(mongodb_uri=f"mongodb://127.0.0.1:{nobody}/everreach?serverSelectionTimeoutMS=100")
-    with pytest.raises(DatabaseError, match="MONGODB_URI"):
-        await Node(settings).__aenter__()
+    await refused(Node(settings), DatabaseError, "MONGODB_URI")
     assert not listens(settings.port)
 
 
@@ -82,10 +105,9 @@ async def test_duplicates_that_are_there_already_stop_the_start_and_are_named(
     document = {"user_id": user, "email": "ada@sandbox.example"}
     made = await contacts.insert_many([document.copy(), document.copy()])
     settings = config(mongodb_uri=database_uri)
-    with pytest.raises(DatabaseError) as caught:
-        await Node(settings).__aenter__()
-    assert all(str(identity) in caught.value.message for identity in [user, *made.inserted_ids])
-    assert "ada@" not in caught.value.message
+    told = await refused(Node(settings), DatabaseError, "several contacts of one user")
+    assert all(str(identity) in told for identity in [user, *made.inserted_ids])
+    assert "ada@" not in told
     assert not listens(settings.port)
 
 
@@ -97,14 +119,36 @@ async def test_its_own_mongod_lives_as_long_as_it_does(data_dir: Path) -> None:
     assert running_uri(data_dir) is None
 
 
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore:Unclosed:ResourceWarning")
+@PORT_TAKEN
 @pytest.mark.gen_test
 async def test_its_own_mongod_ends_where_the_port_is_taken(data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = config(everreach_data_dir=data_dir, port=taken.getsockname()[1])
-        with pytest.raises(OSError, match="in use"):
-            await Node(settings).__aenter__()
+        await refused(Node(settings), OSError, "in use")
     assert running_uri(data_dir) is None
+
+
+@pytest.mark.xfail(strict=True, reason="Node closes neither its HTTP session nor its client where it cannot start")
+@PORT_TAKEN
+@pytest.mark.gen_test
+async def test_nothing_is_left_open_where_the_port_is_taken(
+    database: Database, database_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[object] = []
+    close = Http.close
+
+    async def noted(http: Http) -> None:
+        closed.append(http)
+        await close(http)
+
+    monkeypatch.setattr(Http, "close", noted)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        node = Node(config(mongodb_uri=database_uri, port=taken.getsockname()[1]))
+        with pytest.raises(OSError, match="in use"):
+            await node.__aenter__()
+    by_itself = closed.copy()
+    await tidy(node)
+    assert by_itself == [node._http]
 
 
 @pytest.mark.gen_test
