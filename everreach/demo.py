@@ -98,7 +98,7 @@ class Demo:
             return await asyncio.gather(*(self._import(node, http, progress, provider) for provider in _ACCOUNTS))
 
     async def _import(self, node: Node, http: Http, progress: Progress, provider: str) -> Outcome:
-        client = DemoClient(http, f"http://{_HOST}:{node.port}{BASE}", self._token(provider))
+        client = DemoClient(http, f"http://{_HOST}:{node.port}{BASE}", self._users[provider], self._token(provider))
         bar = progress.add_task(provider.capitalize(), total=self._contacts)
         began = time.monotonic()
         job_id = await client.consent(provider, _ACCOUNTS[provider], self._contacts)

@@ -13,9 +13,10 @@ _PAGE = 100
 
 
 class DemoClient:
-    """Speaks to the API at `base` with one person's token."""
+    """Speaks to the API at `base` with the token of one person, whose id is `user`."""
 
-    def __init__(self, http: Http, base: str, token: str) -> None:
+    def __init__(self, http: Http, base: str, user: str, token: str) -> None:
+        self.user = user
         self._http = http
         self._base = base
         self._headers = {"Authorization": f"Bearer {token}"}

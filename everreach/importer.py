@@ -109,19 +109,23 @@ class Importer:
         provider = self._providers[lease.job.provider]
         credentials = Credentials(lease, provider, self._vault, self._leases)
         await self._identify(turn, provider, credentials)
+        if recovering:
+            # What the page brings the second time may be other contacts than those that were written the first time.
+            lease.check()
+            await self._contacts.record_unrecorded(lease.job)
         async with Listing(provider, credentials, turn) as listing, Behind() as behind:
-            reach = lease.job.processed_contacts
+            reach, number = lease.job.processed_contacts, lease.job.page
             while True:
                 page = await self._next_page(listing, behind)
                 entries = page.entries[: self._max_contacts - reach]
-                rows = await self._contacts.insert(lease, entries)
+                rows = await self._contacts.insert(lease, number, entries)
                 whole = len(entries) == len(page.entries)
                 await behind.follow(self._commit(lease, listing, page, rows, whole=whole, recovering=recovering))
                 if page.next is None:
                     return
                 if turn.over:
                     raise TurnOverError
-                reach, recovering = lease.job.processed_contacts + len(rows), False
+                reach, number, recovering = lease.job.processed_contacts + len(rows), number + 1, False
 
     async def _next_page(self, listing: Listing, behind: Behind) -> Page:
         """The page at the cursor, with the fetch of the one after it begun."""

@@ -13,12 +13,18 @@ from storage.mongo import PASSING_CODES, Collection
 DUPLICATE: Final = 11000
 """The database's code for a document that a unique index refuses."""
 
+DOCUMENT_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes, https://www.mongodb.com/docs/manual/reference/limits/."""
+
 UNENCODABLE: Final = (bson.errors.BSONError, OverflowError, UnicodeError)
 
 
 def encode(document: Mapping[str, Any]) -> RawBSONDocument:
-    """The document as BSON, made once. Raises one of UNENCODABLE for what BSON cannot hold."""
-    return RawBSONDocument(bson.encode(document))
+    """The document as BSON, made once. Raises one of UNENCODABLE for what the database cannot hold."""
+    encoded = bson.encode(document)
+    if len(encoded) > DOCUMENT_LIMIT:
+        raise bson.errors.InvalidDocument("The document is too large.")
+    return RawBSONDocument(encoded)
 
 
 async def insert_all(collection: Collection, documents: Sequence[RawBSONDocument]) -> dict[int, int]:

@@ -1,7 +1,7 @@
 """A page of contacts: one bulk write of the contacts, one of their ledger rows, whatever became of them."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from bson import ObjectId
@@ -10,19 +10,17 @@ from everreach.contact import Contact, Entry
 from everreach.job import Job, Lease
 from storage.bulk import DUPLICATE, UNENCODABLE, encode, insert_all
 from storage.indexes import CONTACTS
-from storage.ledger import Ledger, failed, recorded, skipped
+from storage.ledger import Ledger, Row, failed, recorded, skipped
 from storage.mongo import Database, Document, translated
 
 _UNSTORABLE: Final = "The contact could not be stored."
 _BATCH: Final = 1000
-# What was written since the last committed page, even if the clocks of two nodes are far apart.
-_CLOCK_MARGIN: Final = timedelta(hours=1)
 
 
 class _Candidate(NamedTuple):
     entry: Entry
     contact: Contact
-    row: Document
+    row: Row
 
 
 class ContactStore:
@@ -33,14 +31,15 @@ class ContactStore:
         self._ledger = ledger
 
     @translated
-    async def insert(self, lease: Lease, entries: Sequence[Entry]) -> list[Document]:
-        """Write a page's contacts; returns their ledger rows, for Ledger.record.
+    async def insert(self, lease: Lease, page: int, entries: Sequence[Entry]) -> list[Row]:
+        """Write the contacts of a page; returns their ledger rows, for Ledger.record.
 
+        `page` is the number of pages before it: the job's own, or one more while the page before is being recorded.
         Safe to repeat: a contact that this job created before counts as created. Raises LeaseLostError before any
         write that the lease no longer covers.
         """
         job, now = lease.job, datetime.now(UTC)
-        rows: dict[str, Document] = {}
+        rows: dict[str, Row] = {}
         candidates = []
         for entry in entries:
             # A listing that shifts while it is read may send one contact twice.
@@ -49,14 +48,18 @@ class ContactStore:
                 if entry.contact and row["contact_id"]:
                     candidates.append(_Candidate(entry, entry.contact, row))
         lease.check()
-        await self._insert(job, candidates, now)
+        await self._insert(job, ((made, _document(job, page, made, now)) for made in candidates))
         return list(rows.values())
 
     @translated
     async def record_unrecorded(self, job: Job) -> None:
         """Give its row to each contact that a worker created and died before it could record."""
-        since = job.updated_at - _CLOCK_MARGIN
-        query = {"user_id": job.user_id, "import_job_id": job.id, "imported_at": {"$gte": since}, "email": {"$gt": ""}}
+        query = {
+            "user_id": job.user_id,
+            "email": {"$gt": ""},
+            "import_job_id": job.id,
+            "import_page": {"$gte": job.page},
+        }
         created = self._contacts.find(query)
         while batch := await created.to_list(_BATCH):
             rows = [
@@ -65,11 +68,11 @@ class ContactStore:
             ]
             await self._ledger.complete(job, rows)
 
-    async def _insert(self, job: Job, candidates: Sequence[_Candidate], now: datetime) -> None:
+    async def _insert(self, job: Job, pairs: Iterable[tuple[_Candidate, Document]]) -> None:
         documents, storable = [], []
-        for candidate in candidates:
+        for candidate, document in pairs:
             try:
-                documents.append(encode(_document(job, candidate, now)))
+                documents.append(encode(document))
                 storable.append(candidate)
             except UNENCODABLE:
                 failed(candidate.row, candidate.entry, _UNSTORABLE)
@@ -93,7 +96,7 @@ class ContactStore:
                 skipped(row, entry, "duplicate")
 
 
-def _row(job: Job, entry: Entry, now: datetime) -> Document:
+def _row(job: Job, entry: Entry, now: datetime) -> Row:
     contact = entry.contact
     if contact is None:
         row = recorded(job, entry.id, None, None, now, entry.etag)
@@ -106,7 +109,7 @@ def _row(job: Job, entry: Entry, now: datetime) -> Document:
     return row
 
 
-def _document(job: Job, candidate: _Candidate, now: datetime) -> Document:
+def _document(job: Job, page: int, candidate: _Candidate, now: datetime) -> Document:
     return {
         "_id": candidate.row["contact_id"],
         "user_id": job.user_id,
@@ -114,5 +117,6 @@ def _document(job: Job, candidate: _Candidate, now: datetime) -> Document:
         "source": f"{job.provider}_import",
         "imported_at": now,
         "import_job_id": job.id,
+        "import_page": page,
         "provider_contact_id": candidate.entry.id,
     }

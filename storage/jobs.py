@@ -44,7 +44,8 @@ class JobStore:
         }
         moments = dict.fromkeys(("created_at", "started_at", "updated_at"), NOW)
         await self._jobs.update_one(
-            {"_id": state.job_id, "user_id": state.user_id},
+            # A job that is there already is not begun anew: the id is refused instead.
+            {"_id": state.job_id, "user_id": state.user_id, "version": {"$exists": False}},
             quietly(values, **moments, not_before=after(ttl_seconds)),
             upsert=True,
         )
@@ -96,7 +97,7 @@ class JobStore:
     async def retry(self, job_id: str, user_id: str) -> Job | None:
         """Retry: a failed job goes on where it stopped. None where there is none such, or its tokens are gone."""
         query = {**_failed(job_id, user_id), "access_token": {"$ne": None}}
-        status = {"$cond": [{"$gt": ["$page", 0]}, Status.PROCESSING, Status.FETCHING]}
+        status = {"$cond": [{"$gt": ["$processed_contacts", 0]}, Status.PROCESSING, Status.FETCHING]}
         return await apply(self._jobs, query, change(_AGAIN, status=status, not_before=NOW))
 
     @translated

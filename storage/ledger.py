@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import msgspec
 from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING
 
 from everreach.contact import Entry
 from everreach.job import Job, Lease, Tally
-from storage.bulk import encode, insert_all
+from storage.bulk import UNENCODABLE, encode, insert_all
 from storage.indexes import LEDGER
 from storage.mongo import Database, Document, translated
 
@@ -102,7 +103,7 @@ class Ledger:
         return [row async for row in found], await self._rows.count_documents(query)
 
     async def _insert(self, job: Job, rows: Sequence[Document]) -> Container[int]:
-        return await insert_all(self._rows, [encode({**row, "page": job.page}) for row in rows])
+        return await insert_all(self._rows, [_encoded({**row, "page": job.page}) for row in rows])
 
     @translated
     async def _tally(self, query: Mapping[str, Any]) -> Tally:
@@ -117,6 +118,17 @@ def _of(job: Job) -> Document:
     return {"user_id": job.user_id, "import_job_id": job.id}
 
 
+def _encoded(row: Row) -> RawBSONDocument:
+    """The row; one that cannot be stored is kept without what the provider said, rather than lost with its page."""
+    try:
+        return encode(row)
+    except UNENCODABLE:
+        return encode({**row, "display_name": None, "provider_etag": None, "raw_data": None})
+
+
 def _raw(entry: Entry) -> str | None:
-    raw = msgspec.json.encode(entry.raw)
+    try:
+        raw = msgspec.json.encode(entry.raw)
+    except (UnicodeError, RecursionError, TypeError):
+        return None
     return raw.decode() if len(raw) <= _RAW_LIMIT else None

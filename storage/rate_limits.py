@@ -36,6 +36,9 @@ class _Storage(MongoDBStorage):
         self.storage.close()
         self.storage = database.client
 
+    def __del__(self) -> None:
+        """The library closes its client here; ours is not its to close."""
+
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Take a place in the window.
 

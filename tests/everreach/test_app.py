@@ -20,7 +20,6 @@ from storage.embedded import running_uri
 from storage.mongo import Database
 from tests.world import SECRET, World, new_user
 
-
 # Tornado itself forgets to close the socket that it could not bind.
 PORT_TAKEN = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
 
