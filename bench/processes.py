@@ -127,7 +127,8 @@ class Server(Process):
 
     def client(self, http: Http, user: str | None = None) -> DemoClient:
         """A person, or a new one, with the app."""
-        return DemoClient(http, f"{self._origin}{BASE}", issue(SECRET, user or str(uuid.uuid4()), 36000))
+        user = user or str(uuid.uuid4())
+        return DemoClient(http, f"{self._origin}{BASE}", user, issue(SECRET, user, 36000))
 
 
 async def ended(client: DemoClient, job_id: str) -> dict[str, Any]:

@@ -25,8 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options.command(options))
     except EverReachError as error:
         print(error.message, file=sys.stderr)  # noqa: T201
-    except OSError as error:
-        print(f"Cannot listen or write: {error.strerror}.", file=sys.stderr)  # noqa: T201
     return 1
 
 

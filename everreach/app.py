@@ -2,6 +2,8 @@
 
 import logging
 import uuid
+from contextlib import AsyncExitStack
+from socket import socket
 from typing import Final, Self
 
 from tornado.httpserver import HTTPServer
@@ -9,7 +11,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from everreach.config import Config
-from everreach.errors import TransientError
+from everreach.errors import EverReachError, TransientError
 from everreach.importer import Importer
 from everreach.jwks import KeySet
 from everreach.runner import Runner
@@ -39,51 +41,54 @@ class Node:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._mongod = None if config.mongodb_uri else EmbeddedMongod(config.everreach_data_dir)
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._start()
-        except BaseException:
-            if self._mongod:
-                await self._mongod.stop()
-            raise
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            # From here on stop() ends what was begun; before, a failure did.
+            self._begun = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    async def _start(self) -> None:
-        config = self._config
-        self._database = connect(await self._database_uri())
+    async def stop(self) -> None:
+        """Stop taking requests and jobs, hand back what is in flight, close everything, in the reverse order."""
+        await self._begun.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        self._database = connect(await self._database_uri(stack))
+        stack.callback(self._database.client.close)
         await verify(self._database)
         await ensure_indexes(self._database)
-        self._http = Http()
+        self._http = await stack.enter_async_context(Http())
         self.services = self._services()
-        self._server = HTTPServer(
+        sockets = self._listening()
+        server = HTTPServer(
             make_application(self.services), max_header_size=_HEADER_LIMIT, max_buffer_size=_REQUEST_LIMIT
         )
-        sockets = bind_sockets(config.port, config.host)
-        self.port: int = sockets[0].getsockname()[1]
-        self._server.add_sockets(sockets)
+        server.add_sockets(sockets)
+        stack.push_async_callback(server.close_all_connections)
+        stack.push_async_callback(self.services.runner.stop, self._config.everreach_shutdown_seconds)
+        stack.callback(server.stop)
         self.services.runner.start()
         _log.info("listening on port %d", self.port)
 
-    async def stop(self) -> None:
-        """Stop taking requests and jobs, hand back what is in flight, close everything."""
-        self._server.stop()
-        await self.services.runner.stop(self._config.everreach_shutdown_seconds)
-        await self._server.close_all_connections()
-        await self._http.close()
-        self._database.client.close()
-        if self._mongod:
-            await self._mongod.stop()
+    def _listening(self) -> list[socket]:
+        port = self._config.port
+        try:
+            sockets = bind_sockets(port, self._config.host)
+        except OSError as error:
+            raise EverReachError(f"Cannot listen on port {port}: {error.strerror}. Set PORT to another.") from None
+        self.port: int = sockets[0].getsockname()[1]
+        return sockets
 
-    async def _database_uri(self) -> str:
-        if self._mongod:
-            return await self._mongod.start()
-        assert self._config.mongodb_uri is not None  # noqa: S101 - __init__ made a mongod otherwise.
-        return self._config.mongodb_uri.get_secret_value()
+    async def _database_uri(self, stack: AsyncExitStack) -> str:
+        if self._config.mongodb_uri:
+            return self._config.mongodb_uri.get_secret_value()
+        mongod = EmbeddedMongod(self._config.everreach_data_dir)
+        stack.push_async_callback(mongod.stop)
+        return await mongod.start()
 
     def _services(self) -> Services:
         config, database = self._config, self._database

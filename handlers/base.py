@@ -64,6 +64,8 @@ class BaseHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with {"error", "message"}, in our own words only."""
         self._allow_frontend()
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(_methods(type(self))))
         cause = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         if status_code != 500 or isinstance(cause, HTTPError):
             title = HTTPStatus(status_code).phrase
@@ -107,6 +109,12 @@ class NotFoundHandler(BaseHandler):
     def prepare(self) -> None:
         """Whatever the method, there is nothing."""
         raise HTTPError(404)
+
+
+def _methods(handler: type[RequestHandler]) -> list[str]:
+    """The methods that a handler knows, which RFC 9110 wants to be said with a 405."""
+    unknown = RequestHandler._unimplemented_method
+    return [name for name in RequestHandler.SUPPORTED_METHODS if getattr(handler, name.lower()) is not unknown]
 
 
 def _answer_to(cause: BaseException | None) -> ApiError:

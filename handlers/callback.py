@@ -9,6 +9,7 @@ from everreach.errors import CallbackError, ProviderError, VaultError
 from everreach.job import Job
 from everreach.oauth_state import State, parse_state
 from handlers.base import BaseHandler
+from handlers.services import Services
 from providers.base import Grant, Provider
 
 _DENIALS: Final = frozenset({"access_denied", "consent_required"})
@@ -21,6 +22,11 @@ _log = logging.getLogger(__name__)
 class CallbackHandler(BaseHandler):
     """Where a provider sends people back. Held by `state`, not by a token."""
 
+    def initialize(self, services: Services) -> None:
+        """No job is told yet."""
+        super().initialize(services)
+        self._job_id = ""
+
     def set_default_headers(self) -> None:
         """The address holds a code, which must not travel on to another site."""
         super().set_default_headers()
@@ -28,23 +34,26 @@ class CallbackHandler(BaseHandler):
 
     async def get(self, name: str) -> None:
         """302 to the app, with `status=success` once the import is on its way."""
-        job_id = ""
         try:
             state = parse_state(self._sent("state") or "")
-            job_id = state.job_id
+            self._job_id = state.job_id
             self.services.runner.spawn(await self._consented(name, state))
         except CallbackError as error:
-            self._to_app(name, job_id, error.code)
+            self._to_app(name, error.code)
         else:
-            self._to_app(name, job_id)
+            self._to_app(name)
 
     async def post(self, name: str) -> None:
         """Some set-ups of a provider send the answer as a form."""
         await self.get(name)
 
+    def options(self, *_: str) -> None:
+        """Nobody preflights a link: this is one more way to come here by mistake."""
+        self._to_app(self._name(), "invalid_state")
+
     def write_error(self, status_code: int, **_: Any) -> None:
-        """Even what nobody foresaw ends in the app."""
-        self._to_app(self.path_args[0] if self.path_args else "", "", "server_error")
+        """Even what nobody foresaw, or what was refused before it got here, ends in the app."""
+        self._to_app(self._name(), "server_error")
 
     async def _consented(self, name: str, state: State) -> Job:
         provider = self.services.providers.get(name)
@@ -117,7 +126,11 @@ class CallbackHandler(BaseHandler):
         except UnicodeDecodeError:
             return None
 
-    def _to_app(self, name: str, job_id: str, code: str | None = None) -> None:
+    def _name(self) -> str:
+        """The provider's name as it stands in the path; Tornado may not have looked at that yet."""
+        return self.request.path.split("/")[-2]
+
+    def _to_app(self, name: str, code: str | None = None) -> None:
         outcome = {"status": "error", "message": code} if code else {"status": "success"}
         known = name if name in self.services.providers else "unknown"
-        self.redirect(f"everreach://import-callback/{known}?{urlencode({'job_id': job_id, **outcome})}")
+        self.redirect(f"everreach://import-callback/{known}?{urlencode({'job_id': self._job_id, **outcome})}")

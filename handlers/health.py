@@ -42,6 +42,9 @@ class LiveHandler(BaseHandler):
         """Always 200."""
         self.write_json({"status": "alive"})
 
+    # Some load balancers probe without wanting a body.
+    head = get
+
 
 class ReadyHandler(BaseHandler):
     """The process takes work, and its database answers."""
@@ -55,3 +58,5 @@ class ReadyHandler(BaseHandler):
         if self.services.runner.stopping:
             raise UnavailableError("This server is about to stop.")
         self.write_json({"status": "ready"})
+
+    head = get

@@ -71,7 +71,10 @@ class RetryHandler(ConsentHandler, JobHandler):
     async def post(self, job_id: str) -> None:
         """{"job_id", "provider"}, and an `authorization_url` where a new consent is needed; 409 unless it failed."""
         user_id = (await self.caller()).user_id
-        name = (await self.job_of(user_id, job_id)).provider
+        present = await self.job_of(user_id, job_id)
+        if present.status is not Status.FAILED:
+            raise ConflictError("Only a failed import job can be retried.")
+        name = present.provider
         answer = {"job_id": job_id, "provider": name}
         job = await self.services.jobs.retry(job_id, user_id)
         if job:

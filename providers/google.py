@@ -12,6 +12,7 @@ import msgspec
 from everreach.config import Config
 from everreach.contact import Address, Contact, Entry, Labelled, Organization, Page
 from everreach.errors import ListingExpiredError, ProviderError, ThrottledError
+from everreach.pace import paced
 from providers.base import PAGE_SIZE, Account, Grant, Provider, Total
 from providers.http import Http, Reply
 from providers.shape import address, contact, entry, joined, labelled, organization
@@ -143,8 +144,8 @@ class Google(Provider):
         query = {"personFields": _FIELDS, "pageSize": str(PAGE_SIZE), **({"pageToken": position} if position else {})}
         url = f"{self._people_url}/v1/people/me/connections?{urlencode(query, safe=',')}"
         listing = await self._read(access_token, url, _Connections, home=self._people_url)
-        people = enumerate(listing.connections or ())
-        entries = [_entry(person or _Person(), f"{position}:{place}") for place, person in people]
+        people = list(enumerate(listing.connections or ()))
+        entries = await paced(lambda one: _entry(one[1] or _Person(), f"{position}:{one[0]}"), people)
         return Page(entries, listing.next_page_token or None, listing.total_items)
 
     def _refusal(self, reply: Reply) -> ProviderError:

@@ -12,6 +12,7 @@ import msgspec
 from everreach.config import Config
 from everreach.contact import Address, Contact, Entry, Page
 from everreach.errors import ListingExpiredError, ProviderError
+from everreach.pace import paced
 from providers.base import PAGE_SIZE, Account, Grant, Provider, Total
 from providers.http import Http, Reply
 from providers.shape import address, contact, entry, joined, labelled, organization
@@ -129,7 +130,7 @@ class Microsoft(Provider):
             return await self._first_page(access_token)
         where = msgspec.json.decode(position, type=_Position)
         listing = await self._listing(access_token, where.url)
-        return Page(_entries(listing, position), self._after(listing, where.folders))
+        return Page(await _entries(listing, position), self._after(listing, where.folders))
 
     async def _first_page(self, access_token: str) -> Page:
         listing = await self._listing(access_token, f"{_contacts_url(self._me)}&$count=true")
@@ -138,7 +139,7 @@ class Microsoft(Provider):
         folders = [id_ async for id_ in self._folders(access_token) if id_ not in default]
         counts = [await self._count(access_token, id_) for id_ in folders]
         total = None if listing.count is None else listing.count + sum(counts)
-        return Page(_entries(listing, ""), self._after(listing, folders), total)
+        return Page(await _entries(listing, ""), self._after(listing, folders), total)
 
     def _after(self, listing: _Listing, folders: Sequence[str]) -> str | None:
         """The position after this page. A short or empty page is no end: only a missing link is."""
@@ -194,11 +195,13 @@ def _contacts_url(parent: str) -> str:
     return f"{parent}/contacts?$top={PAGE_SIZE}&{_SELECT}"
 
 
-def _entries(listing: _Listing, position: str) -> list[Entry]:
-    return [
-        entry(item.id, item.etag, _contact(item), item, f"{position}:{place}")
-        for place, item in enumerate(one or _Contact() for one in listing.value or ())
-    ]
+async def _entries(listing: _Listing, position: str) -> list[Entry]:
+    items = [(place, item or _Contact()) for place, item in enumerate(listing.value or ())]
+    return await paced(lambda one: _entry(one[1], f"{position}:{one[0]}"), items)
+
+
+def _entry(item: _Contact, place: str) -> Entry:
+    return entry(item.id, item.etag, _contact(item), item, place)
 
 
 def _contact(item: _Contact) -> Contact:

@@ -11,6 +11,7 @@ from pymongo import ASCENDING
 
 from everreach.contact import Entry
 from everreach.job import Job, Lease, Tally
+from everreach.pace import paced
 from storage.bulk import UNENCODABLE, encode, insert_all
 from storage.indexes import LEDGER
 from storage.mongo import Database, Document, translated
@@ -103,7 +104,7 @@ class Ledger:
         return [row async for row in found], await self._rows.count_documents(query)
 
     async def _insert(self, job: Job, rows: Sequence[Document]) -> Container[int]:
-        return await insert_all(self._rows, [_encoded({**row, "page": job.page}) for row in rows])
+        return await insert_all(self._rows, await paced(lambda row: _encoded({**row, "page": job.page}), rows))
 
     @translated
     async def _tally(self, query: Mapping[str, Any]) -> Tally:

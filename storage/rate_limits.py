@@ -6,6 +6,7 @@ from math import ceil
 from limits import RateLimitItem
 from limits.aio.storage import MongoDBStorage
 from limits.aio.strategies import MovingWindowRateLimiter
+from pymongo.write_concern import WriteConcern
 
 from everreach.errors import TooManyRequestsError
 from storage.mongo import Database, translated
@@ -35,6 +36,12 @@ class _Storage(MongoDBStorage):
         )
         self.storage.close()
         self.storage = database.client
+        self._own = database.with_options(write_concern=WriteConcern(w=1))
+
+    @property
+    def database(self) -> Database:
+        """The library's collections. A hit that a dying primary forgets is no harm, and waiting for others is slow."""
+        return self._own
 
     def __del__(self) -> None:
         """The library closes its client here; ours is not its to close."""

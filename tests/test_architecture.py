@@ -23,7 +23,7 @@ LAYERS: list[list[set[str]]] = [
     [{"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"}],
     [{"providers"}, {"storage"}],
     [
-        {f"everreach.{name}" for name in ("config", "contact", "cursor", "job", "jwks", "logs")}
+        {f"everreach.{name}" for name in ("config", "contact", "cursor", "job", "jwks", "logs", "pace")}
         | {f"everreach.{name}" for name in ("oauth_state", "tokens", "vault")}
     ],
     [{"everreach.errors"}],

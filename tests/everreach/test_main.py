@@ -162,7 +162,6 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path, database: Data
     assert "ddress already in use" in ended.stderr
 
 
-@pytest.mark.xfail(strict=True, reason="Node leaves its HTTP session open where it cannot start")
 def test_a_port_that_is_taken_is_all_that_is_told(tmp_path: Path, database: Database, database_uri: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -1,0 +1,125 @@
+"""Health, livez, readyz: nobody needs a token for these, and health needs no database either."""
+
+import asyncio
+
+import pytest
+
+from tests.handlers.edge import PRIMARY_GOES, check_error, check_headers, database_failing
+from tests.world import Answer, World
+
+HALF = {"google_client_secret": None, "microsoft_client_id": None}
+NONE = {
+    "google_client_id": None,
+    "google_client_secret": None,
+    "microsoft_client_id": "",
+    "microsoft_client_secret": "",
+}
+
+
+async def health(world: World) -> Answer:
+    answer = await world.api("GET", "/health")
+    assert answer.status == 200
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert "Server" not in answer.headers
+    assert set(answer.json) == {"status", "providers", "message"}
+    assert answer.json["message"].strip()
+    return answer
+
+
+def provider(world: World, name: str, *, id_set: bool = True, secret_set: bool = True) -> dict[str, object]:
+    """What health has to say of a provider."""
+    pages = {"google": "https://console.cloud.google.com/", "microsoft": "https://portal.azure.com/"}
+    return {
+        "configured": id_set and secret_set,
+        "client_id_set": id_set,
+        "client_secret_set": secret_set,
+        "redirect_uri": f"{world.config.next_public_base_url}/api/v1/contacts/import/{name}/callback",
+        "setup_url": pages[name],
+    }
+
+
+@pytest.mark.gen_test
+async def test_with_both_providers_it_is_healthy(world: World) -> None:
+    body = (await health(world)).json
+    assert body["status"] == "healthy"
+    assert body["providers"] == {name: provider(world, name) for name in ("google", "microsoft")}
+
+
+@pytest.mark.settings(microsoft_client_id=None, microsoft_client_secret=None)
+@pytest.mark.gen_test
+async def test_with_one_provider_it_is_partial(world: World) -> None:
+    body = (await health(world)).json
+    assert body["status"] == "partial"
+    nothing = provider(world, "microsoft", id_set=False, secret_set=False)
+    assert body["providers"] == {"google": provider(world, "google"), "microsoft": nothing}
+
+
+@pytest.mark.settings(google_client_secret=None)
+@pytest.mark.gen_test
+async def test_half_a_provider_is_none(world: World) -> None:
+    body = (await health(world)).json
+    assert body["status"] == "partial"
+    half = provider(world, "google", secret_set=False)
+    assert body["providers"] == {"google": half, "microsoft": provider(world, "microsoft")}
+
+
+@pytest.mark.settings(**HALF)
+@pytest.mark.gen_test
+async def test_with_two_halves_it_is_unhealthy(world: World) -> None:
+    body = (await health(world)).json
+    assert body["status"] == "unhealthy"
+    assert body["providers"]["google"] == provider(world, "google", secret_set=False)
+    assert body["providers"]["microsoft"] == provider(world, "microsoft", id_set=False)
+
+
+@pytest.mark.settings(**NONE)
+@pytest.mark.gen_test
+async def test_without_any_provider_it_is_unhealthy(world: World) -> None:
+    body = (await health(world)).json
+    assert body["status"] == "unhealthy"
+    for name, report in body["providers"].items():
+        assert report == provider(world, name, id_set=False, secret_set=False)
+
+
+@pytest.mark.gen_test
+async def test_it_says_nothing_secret(world: World) -> None:
+    body = (await health(world)).body.decode()
+    for client in world.sandbox.clients.values():
+        assert client.client_secret not in body
+        assert client.client_id not in body
+
+
+@pytest.mark.gen_test
+async def test_health_and_livez_answer_while_the_database_fails(world: World) -> None:
+    async with database_failing(world, PRIMARY_GOES), asyncio.timeout(2):
+        assert (await health(world)).json["status"] == "healthy"
+        alive = await world.fetch(f"{world.origin}/livez")
+    assert (alive.status, alive.json) == (200, {"status": "alive"})
+    check_headers(alive)
+
+
+@pytest.mark.gen_test
+async def test_ready_until_the_database_fails_and_again_afterwards(world: World) -> None:
+    ready = await world.fetch(f"{world.origin}/readyz")
+    assert (ready.status, ready.json) == (200, {"status": "ready"})
+    check_headers(ready)
+    async with database_failing(world), asyncio.timeout(2):
+        check_error(await world.fetch(f"{world.origin}/readyz"), 503, "Service Unavailable")
+    assert (await world.fetch(f"{world.origin}/readyz")).status == 200
+
+
+@pytest.mark.gen_test
+async def test_not_ready_while_the_process_stops(world: World) -> None:
+    world.node.services.runner.stopping = True
+    check_error(await world.fetch(f"{world.origin}/readyz"), 503, "Service Unavailable")
+    assert (await world.fetch(f"{world.origin}/livez")).status == 200
+
+
+@pytest.mark.gen_test
+async def test_a_bad_token_does_not_matter_here(world: World) -> None:
+    headers = {"Authorization": "Bearer noise"}
+    for path in ("/api/v1/contacts/import/health", "/livez", "/readyz"):
+        assert (await world.fetch(f"{world.origin}{path}", **headers)).status == 200
+        refused = await world.fetch(f"{world.origin}{path}", "POST")
+        assert (refused.status, refused.json["error"]) == (405, "Method Not Allowed")
