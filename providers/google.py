@@ -3,7 +3,7 @@
 https://developers.google.com/people/api/rest/v1/people.connections/list
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
@@ -186,10 +186,13 @@ def _contact(person: _Person) -> Contact:
     )
 
 
-def _names(person: _Person) -> tuple[str | None, ...]:
+def _names(person: _Person) -> Iterator[str | None]:
+    """What a person may be called, the best first; only as many are looked for as are needed."""
     name = _primary(person.names) or _Name()
-    nickname = _primary(person.nicknames) or _Value()
-    return name.display_name, name.unstructured_name, joined(name.given_name, name.family_name), nickname.value
+    yield name.display_name
+    yield name.unstructured_name
+    yield joined(name.given_name, name.family_name)
+    yield (_primary(person.nicknames) or _Value()).value
 
 
 def _primary(items: Sequence[F | None] | None) -> F | None:

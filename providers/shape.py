@@ -1,7 +1,8 @@
 """From a provider's fields to the shape of a contact: what is blank is dropped, the primary comes first."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import chain
 from typing import Final, cast
 
 from everreach.contact import Address, Contact, Entry, Labelled, Organization, email_key
@@ -23,7 +24,7 @@ def entry(id_: str | None, etag: str | None, made: Contact, raw: object, place: 
 
 def contact(
     *,
-    names: Sequence[str | None],
+    names: Iterable[str | None],
     emails: Iterable[Labelled | None],
     phones: Iterable[Labelled | None],
     addresses: Iterable[Address],
@@ -35,9 +36,9 @@ def contact(
     firms = [item for item in organizations if len(item) > 1][:ITEMS_LIMIT]
     email = addressable[0]["value"] if addressable else None
     phone = numbers[0]["value"] if numbers else None
-    candidates = (*names, *(firm.get("name") for firm in firms), email, phone)
+    fallbacks = (*(firm.get("name") for firm in firms), email, phone)
     return {
-        "display_name": next((text for name in candidates if (text := _text(name))), None),
+        "display_name": next((text for name in chain(names, fallbacks) if (text := _text(name))), None),
         "email": email_key(email) if email else None,
         "phone": phone,
         "emails": addressable,
@@ -84,7 +85,9 @@ def _addressable(emails: Iterable[Labelled | None]) -> list[Labelled]:
 
 def _primary_first(items: list[Labelled]) -> list[Labelled]:
     """The same with the one marked primary in front; without a mark the first becomes the primary."""
-    if not items:
+    if len(items) < 2:
+        for item in items:
+            item["primary"] = True
         return items
     chosen = next((item for item in items if item["primary"]), items[0])
     chosen["primary"] = True

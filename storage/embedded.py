@@ -28,7 +28,7 @@ with suppress(ImportError):
 __all__ = ["EmbeddedMongod", "find_mongod", "running_uri"]
 
 _SET = "everreach"
-_OPTIONS = f"--bind_ip {HOST} --nounixsocket --replSet {_SET} --oplogSize 128 --wiredTigerCacheSizeGB 0.5".split()
+_OPTIONS = f"--bind_ip {HOST} --nounixsocket --replSet {_SET} --oplogSize 128 --wiredTigerCacheSizeGB 1".split()
 # Diagnostics would take 200 MB; a set of one has no other member to wait for when it ends.
 _PARAMETERS = {"diagnosticDataCollectionEnabled": "false", "shutdownTimeoutMillisForSignaledShutdown": "500"}
 _START_SECONDS = 60.0  # It takes half a second, but after a crash the journal has to be replayed first.

@@ -17,7 +17,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 from yarl import URL
 
-from everreach.errors import ProviderError, ThrottledError, TransientError
+from everreach.errors import BrokenListingError, ProviderError, ThrottledError, TransientError
 from providers import http as http_module
 from providers.http import RETRIES, Http, Reply, origin
 from tests.providers.test_base import Wire, reply
@@ -122,7 +122,7 @@ async def test_a_token_goes_to_no_other_origin(url: str) -> None:
     wire = Wire(lambda _: reply())
     with pytest.raises(ProviderError, match="foreign address") as refused:
         await wire.get_as("token", url, home=HOME)
-    assert type(refused.value) is ProviderError
+    assert type(refused.value) is BrokenListingError
     assert wire.sent == []
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from everreach import errors
 from everreach.contact import Entry, Page
-from everreach.errors import ProviderError
+from everreach.errors import BrokenListingError, ProviderError
 from providers.base import Account, Grant
 from providers.http import Reply
 from providers.microsoft import Microsoft, _Contact, _Listing
@@ -224,7 +224,7 @@ async def test_a_foreign_next_link_ends_the_import_and_nothing_is_sent_there(pla
     box.answers[place] = {**box.answers.get(place, people("1")), "@odata.nextLink": link}
     with pytest.raises(ProviderError, match="foreign address") as refused:
         await box.pages()
-    assert type(refused.value) is ProviderError
+    assert type(refused.value) is BrokenListingError
     assert all(url.startswith(f"{ME}/") for url in box.asked)
 
 
