@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test lint types serve bench clean
+.PHONY: install demo test lint types serve bench model clean
 
 install: $(INSTALLED)
 
@@ -27,10 +27,28 @@ types: install
 	$(BIN)/mypy
 
 test: lint types
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4
 
 bench: install
 	$(BIN)/python -m bench
+
+# Needs spin and gcc; docs/model/README.md says what is checked. $(call explored,title,bounds,flags of gcc,flags of pan)
+define explored
+	@echo '$(1) ($(2))'
+	@cd build/model && rm -f *.trail && spin -a $(2) ../../docs/model/import.pml > spin.log \
+	  && gcc -O2 -DCOLLAPSE $(3) -o pan pan.c && ./pan -m100000 -w26 $(4) > pan.log \
+	  && grep -E 'errors:|states, stored|total actual memory|elapsed' pan.log \
+	  && grep -q 'errors: 0$$' pan.log && ! grep -qE 'not completed|depth too small' pan.log \
+	  || { cat spin.log pan.log; exit 1; }
+endef
+
+model:
+	@command -v spin > /dev/null && command -v gcc > /dev/null || { echo 'make model needs spin and gcc: apt install spin gcc'; exit 1; }
+	@mkdir -p build/model
+	$(call explored,Each page counted once and one writer,-DFAULTS=3,-DSAFETY -DNOCLAIM)
+	$(call explored,The same with a listing that begins again,-DFAULTS=1 -DRESTARTS=1,-DSAFETY -DNOCLAIM)
+	$(call explored,Every job ends,-DFAULTS=2,,-a)
+	@echo 'No error; every state was visited.'
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,7 +7,7 @@ from everreach.job import ENDS, Job, Status
 from everreach.oauth_state import State
 from storage.arrows import DUE, NEVER, NO_TOKENS, NOW, after, apply, as_job, change, ending, quietly
 from storage.indexes import JOBS
-from storage.mongo import Database, Document, translated
+from storage.mongo import Database, Document, prompt, translated
 
 EXCHANGE_SECONDS = 60
 """How long an exchange of the code may take before its job counts as abandoned."""
@@ -24,7 +24,7 @@ class JobStore:
         # A status once shown never goes back, not even when a primary is lost: only what a majority holds is shown.
         self._shown = self._jobs.with_options(read_concern=ReadConcern("majority"))
 
-    @translated
+    @prompt
     async def create(self, state: State, provider: str, verifier: str, ttl_seconds: float) -> None:
         """Create: a job that waits for consent until its state expires. `verifier` is sealed."""
         values = {
@@ -50,39 +50,39 @@ class JobStore:
             upsert=True,
         )
 
-    @translated
+    @prompt
     async def spend(self, state: State, provider: str) -> Job | None:
         """Spend: the state served, once; the job now waits for the exchange. None where the state does not serve."""
         return await apply(
             self._jobs, _waiting(state, provider), quietly({"state_hash": None}, not_before=after(EXCHANGE_SECONDS))
         )
 
-    @translated
+    @prompt
     async def deny(self, state: State, provider: str) -> Job | None:
         """Deny: the person said no at the consent page. None where the state does not serve."""
         values = {"status": Status.CANCELLED, "state_hash": None, **NO_TOKENS}
         return await apply(self._jobs, _waiting(state, provider), change(values, **ending()))
 
-    @translated
+    @prompt
     async def expired(self, state: State, provider: str) -> bool:
         """Whether this state would have served, had it come in time."""
         query = {"_id": state.job_id, "user_id": state.user_id, "provider": provider, "expired_state": state.nonce_hash}
         late = {**_waiting(state, provider), **DUE}
         return await self._jobs.find_one({"$or": [query, late]}, {"_id": 1}) is not None
 
-    @translated
+    @prompt
     async def consent(self, job: Job, tokens: Document) -> Job | None:
         """Consent: sealed tokens stored and the import set going, in one statement. None where the job has ended."""
         values = {"status": Status.FETCHING, "pkce_verifier": None, **tokens}
         return await apply(self._jobs, _exchanging(job), change(values, not_before=NOW))
 
-    @translated
+    @prompt
     async def refuse(self, job: Job, message: str) -> Job | None:
         """Refuse: the exchange failed, and with it the job. None where the job has ended."""
         values = {"status": Status.FAILED, "error_message": message, **NO_TOKENS}
         return await apply(self._jobs, _exchanging(job), change(values, **ending()))
 
-    @translated
+    @prompt
     async def cancel(self, job_id: str, user_id: str) -> Job | None:
         """Cancel: the person ends a job that has not ended. None where there is none such.
 
@@ -93,14 +93,14 @@ class JobStore:
         query = {"_id": job_id, "user_id": user_id, "status": {"$nin": sorted(ENDS)}}
         return await apply(self._jobs, query, change(values, completed_at=NOW, not_before=claimed))
 
-    @translated
+    @prompt
     async def retry(self, job_id: str, user_id: str) -> Job | None:
         """Retry: a failed job goes on where it stopped. None where there is none such, or its tokens are gone."""
         query = {**_failed(job_id, user_id), "access_token": {"$ne": None}}
         status = {"$cond": [{"$gt": ["$processed_contacts", 0]}, Status.PROCESSING, Status.FETCHING]}
         return await apply(self._jobs, query, change(_AGAIN, status=status, not_before=NOW))
 
-    @translated
+    @prompt
     async def reauthorize(self, state: State, verifier: str, ttl_seconds: float) -> Job | None:
         """Reauthorize: a failed job whose tokens are gone waits for a new consent. None where there is none such."""
         query = {**_failed(state.job_id, state.user_id), "access_token": None}
@@ -130,13 +130,13 @@ class JobStore:
         total = {"$max": ["$total_contacts", counts["processed_contacts"]]}
         return await apply(self._jobs, query, change(counts, lease_owner=None, not_before=NEVER, total_contacts=total))
 
-    @translated
+    @prompt
     async def get(self, job_id: str, user_id: str) -> Job | None:
         """The job, if it is this person's."""
         document = await self._shown.find_one({"_id": job_id, "user_id": user_id})
         return as_job(document) if document else None
 
-    @translated
+    @prompt
     async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:
         """A page of the jobs that match, newest first, and how many match in all. `query` holds the user_id."""
         found = self._shown.find(query).sort([("created_at", DESCENDING), ("_id", ASCENDING)]).skip(offset).limit(limit)

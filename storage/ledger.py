@@ -14,7 +14,7 @@ from everreach.job import Job, Lease, Tally
 from everreach.pace import paced
 from storage.bulk import UNENCODABLE, encode, insert_all
 from storage.indexes import LEDGER
-from storage.mongo import Database, Document, translated
+from storage.mongo import Database, Document, prompt, translated
 
 Row = Document
 """What the ledger says of one contact."""
@@ -96,7 +96,7 @@ class Ledger:
             "failed_contacts": tally.failed,
         }
 
-    @translated
+    @prompt
     async def page(self, job: Job, action: str | None, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
         """A page of rows, grouped by action and in order of arrival, and how many there are in all."""
         query = {**_of(job), "action": action or {"$in": list(ACTIONS)}}

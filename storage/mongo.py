@@ -35,6 +35,9 @@ T = TypeVar("T")
 POOL_SIZE: Final = 64
 """Connections, and threads to use them: Motor runs each call in a thread, and its default of five a core starves us."""
 
+PATIENCE_SECONDS: Final = 4.0
+"""How long a person is kept waiting for the database."""
+
 _DEFAULT_DATABASE = "everreach"
 _STANDALONE_ADVICE = (
     "MongoDB runs standalone; it has to be a replica set (one node is enough). Start mongod with --replSet rs0, then "
@@ -85,6 +88,21 @@ def translated(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     return wrapper
 
 
+def prompt(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """The same for what a person waits for: a database that hangs counts as away after a few seconds."""
+    patient = translated(method)
+
+    @functools.wraps(method)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await patient(*args, **kwargs)
+        except TimeoutError:
+            raise DatabaseAwayError from None
+
+    return wrapper
+
+
 def translate(error: PyMongoError) -> DatabaseError:
     """Our error for the driver's; its text names no host and no user."""
     if is_passing(error):
@@ -114,7 +132,7 @@ async def verify(database: Database) -> None:
         raise DatabaseError(_STANDALONE_ADVICE)
 
 
-@translated
+@prompt
 async def ping(database: Database) -> None:
     """Ask the database for a sign of life; raises DatabaseAwayError within seconds."""
     await database.client.admin.command("ping")

@@ -9,7 +9,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from pymongo.write_concern import WriteConcern
 
 from everreach.errors import TooManyRequestsError
-from storage.mongo import Database, translated
+from storage.mongo import Database, prompt
 
 
 class RateLimits:
@@ -18,7 +18,7 @@ class RateLimits:
     def __init__(self, database: Database) -> None:
         self._limiter = MovingWindowRateLimiter(_Storage(database))
 
-    @translated
+    @prompt
     async def hit(self, rate: RateLimitItem, action: str, user_id: str) -> None:
         """Count one request. Raises TooManyRequestsError where it is one too many; such a one does not count."""
         if not await self._limiter.hit(rate, action, user_id):

@@ -82,7 +82,7 @@ async def test_random_kills_lose_nothing_and_double_nothing() -> None:
     chance = random.Random(20261122)
     async with surroundings(latency=0.15) as (bench, database):
         server = bench.server("crash", **SHORT_LEASE)
-        deadline = asyncio.get_running_loop().time() + 50
+        deadline = asyncio.get_running_loop().time() + 25
         kills = 0
         while asyncio.get_running_loop().time() < deadline:
             imports: list[Import] = []
@@ -99,7 +99,7 @@ async def test_random_kills_lose_nothing_and_double_nothing() -> None:
                     kills += 1
             for one in imports:
                 await check_undisturbed(database, one)
-        assert kills >= 10
+        assert kills >= 5
 
 
 async def retry_given_up(bench: Bench, server: Server, database: Database, imports: list[Import]) -> None:

@@ -115,7 +115,7 @@ async def test_a_cancelled_job_that_died_half_way_is_settled_by_whoever_comes_by
     # As if the worker had died between the contacts and the ledger, and the person had cancelled then.
     lost = await world.database[LEDGER].find({"import_job_id": job_id, "action": "created"}).limit(100).to_list(None)
     await world.database[LEDGER].delete_many({"_id": {"$in": [row["_id"] for row in lost]}})
-    await make_due(world, job_id, status="cancelled", imported_contacts=0, processed_contacts=0)
+    await make_due(world, job_id, status="cancelled", page=0, imported_contacts=0, processed_contacts=0)
     job = await until(world, job_id, not_before=None)
     assert job["imported_contacts"] == await world.database[CONTACTS].count_documents({"user_id": user})
     assert job["processed_contacts"] == await world.database[LEDGER].count_documents({"import_job_id": job_id}) == 1500

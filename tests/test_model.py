@@ -1,0 +1,88 @@
+"""The model of the protocol, checked whole by Spin: the protocol as it is holds, and each thing taken away is missed."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+FOLDER: Final = Path(__file__).parent.parent / "docs" / "model"
+COUNTED: Final = "imported=="
+RECORDED: Final = "contact[0]+contact[1]"
+WRITTEN: Final = "owner==me"
+ENDS: Final = "acceptance cycle"
+SAFETY: Final = ("-DSAFETY", "-DNOCLAIM")
+
+MUTATIONS: Final = {
+    "NO_FENCE": {WRITTEN},
+    "CLAIM_EARLY": {COUNTED, RECORDED},
+    "NO_CHECK": {COUNTED, RECORDED},
+    "NO_TAG": {COUNTED},
+    "FAIL_KEEPS_PAGE": {COUNTED},
+    "FAIL_UNCHECKED": {COUNTED},
+    "TOKENS_UNORDERED": {COUNTED},
+    "CANCEL_FORGETS": {ENDS},
+}
+"""What is taken away -> the properties of which one has to break."""
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("spin") and shutil.which("gcc")),
+    reason="the model is checked with spin and gcc (Debian: apt install spin gcc)",
+)
+
+
+def run(folder: Path, *command: str) -> str:
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def explore(folder: Path, *bounds: str, compiling: tuple[str, ...], exploring: tuple[str, ...] = ()) -> str:
+    """What Spin's checker says of the model within these bounds."""
+    run(folder, "spin", "-a", *bounds, str(FOLDER / "import.pml"))
+    run(folder, "gcc", *compiling, "-o", "pan", "pan.c")
+    said = run(folder, "./pan", "-m10000", *exploring)
+    assert "depth too small" not in said
+    return said
+
+
+def assert_complete(said: str) -> None:
+    """The search visited every state and found nothing."""
+    assert re.search(r"errors: 0\n", said), said
+    assert "not completed" not in said, said
+
+
+def test_the_protocol_counts_each_page_once_and_every_job_ends(tmp_path: Path) -> None:
+    said = explore(tmp_path, "-DFAULTS=1", compiling=("-O2", "-DCOLLAPSE"), exploring=("-a",))
+    assert_complete(said)
+    assert "acceptance   cycles \t+" in said, said
+    # Every statement of a worker is reached, save the restart of a listing, which is bounded by zero here.
+    unreached = re.search(r"unreached in proctype worker\n(.*?)\((\d+) of", said, re.DOTALL)
+    assert unreached
+    assert int(unreached[2]) <= 3, unreached[1]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_each_part_of_the_protocol_is_needed(tmp_path: Path, mutation: str) -> None:
+    liveness = ENDS in MUTATIONS[mutation]
+    said = explore(
+        tmp_path,
+        "-DFAULTS=2",
+        f"-D{mutation}",
+        compiling=("-O0",) if liveness else ("-O0", *SAFETY),
+        exploring=("-w20", *(("-a",) if liveness else ())),
+    )
+    problem = re.search(r"^pan:1: (.*)$", said, re.MULTILINE)
+    assert problem, said
+    assert any(broken in problem[1] for broken in MUTATIONS[mutation]), problem[1]
+
+
+def test_a_write_too_late_never_harms_a_job_that_completes(tmp_path: Path) -> None:
+    """What docs/model/README.md says of the moment between the look at the clock and the write."""
+    bounds = ("-DFAULTS=2", "-DNO_CHECK", "-DERRORS=0", "-DCANCELS=0", "-DLIMIT=9")
+    assert_complete(explore(tmp_path, *bounds, compiling=("-O1", *SAFETY), exploring=("-w20",)))
+
+
+def test_the_mutations_are_described() -> None:
+    text = (FOLDER / "README.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)) == set(MUTATIONS)
