@@ -120,6 +120,9 @@ class Runner:
                 await self._look()
             except DatabaseError:
                 _log.warning("the database does not answer; looking for jobs again in a moment")
+            except Exception as error:
+                # Whatever is wrong with one job, the others must not be forgotten for it.
+                _log.error("looking for jobs failed on %s", describe(error))
             try:
                 # Jitter keeps nodes that started together from asking together.
                 await asyncio.wait_for(self._nudged.wait(), SCAN_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311

@@ -43,8 +43,9 @@ _STANDALONE_ADVICE = (
     "MongoDB runs standalone; it has to be a replica set (one node is enough). Start mongod with --replSet rs0, then "
     "run once: mongosh --eval 'rs.initiate()'"
 )
-# The primary is changing, shutting down, or not elected yet: a moment later the same call may succeed.
-PASSING_CODES = frozenset({6, 7, 89, 91, 133, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+# The primary is changing, shutting down, or not elected yet, or it forgot a cursor on the way: a moment later the same
+# call may succeed.
+PASSING_CODES = frozenset({6, 7, 43, 89, 91, 133, 134, 175, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 
 motor.frameworks.asyncio._EXECUTOR = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="motor")
 

@@ -79,7 +79,7 @@ KINDS = [
     Kind("unsure-passing", UNSURE_PASSING, 2),
     Kind("unsure", UNSURE, 1),
 ]
-EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+EACH_KIND = pytest.mark.parametrize("kind", [KINDS[2], KINDS[4], KINDS[6], KINDS[7]], ids=lambda kind: kind.name)
 A_FEW = pytest.mark.parametrize("kind", [KINDS[2], KINDS[5], KINDS[7]], ids=lambda kind: kind.name)
 REFUSALS = pytest.mark.parametrize("kind", [KINDS[2], KINDS[5]], ids=lambda kind: kind.name)
 
@@ -532,9 +532,6 @@ async def test_a_mongod_that_is_started_again_finds_its_imports_going_on(
         await check_all_is_well(world, one, callback_url)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a statement waits for an answer until the driver's own look at the server fails"
-)
 @pytest.mark.gen_test
 async def test_a_mongod_that_hangs_is_away_within_seconds(data_dir: Path) -> None:
     async with own_world(data_dir) as (world, mongod):

@@ -1,4 +1,4 @@
-"""The model of the protocol, checked whole by Spin: the protocol as it is holds, and each thing taken away is missed."""
+"""The model of the protocol, checked whole by Spin: as it is it holds, and each thing taken away is missed."""
 
 import re
 import shutil

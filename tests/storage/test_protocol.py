@@ -127,7 +127,7 @@ class Protocol(RuleBasedStateMachine):
         elif event in {"time_passes", "retry", "cancel"}:
             getattr(self, event)()
         elif event == "sleep":
-            self.sleep(name, count=count, ahead=ahead)
+            self.sleep(name, count=count, ahead=ahead, fails=lost)
         elif worker := self._workers.get(name):
             getattr(self, event)(worker, lost=lost)
 
@@ -233,7 +233,7 @@ class Protocol(RuleBasedStateMachine):
     def crash(self, worker: Worker, *, lost: bool) -> None:
         self._leave(worker)
 
-    def sleep(self, name: str, *, count: int, ahead: bool) -> None:
+    def sleep(self, name: str, *, count: int, ahead: bool, fails: bool) -> None:
         """A worker is stopped until its lease has ended, and the other works; when it wakes it knows all it knew."""
         if worker := self._workers.get(name):
             worker.lease.valid_until = 0
@@ -241,6 +241,9 @@ class Protocol(RuleBasedStateMachine):
                 self._wait()
             other = next(other for other in self._nodes if other != name)
             self.stride(other, count=count, ahead=ahead, part=None)
+            if fails:
+                # A provider does not wait as long on a connection.
+                self.fail(worker, lost=False)
 
     def time_passes(self) -> None:
         """A lease that nobody alive holds ends, and so does a wait; then a node looks for what is due."""
