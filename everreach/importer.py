@@ -181,6 +181,8 @@ class Importer:
     async def _fail(
         self, lease: Lease, message: str, *, keep_tokens: bool = True, cursor: Cursor | None = None
     ) -> None:
+        # Rows written for a job that somebody else holds by now would be counted by nobody.
+        lease.check()
         counts = await self._counts(lease.job)
         await self._leases.fail(lease, message, counts, keep_tokens=keep_tokens, cursor=cursor)
 

@@ -1,5 +1,6 @@
 """A job: the document behind one import, the arrows of its life, and what clients see of it."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -142,7 +143,7 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
         }
 
 
-class Lease(msgspec.Struct, gc=False):
+class Lease(msgspec.Struct):
     """A worker's hold on a job. Every statement it makes carries `owner` and `fence`, and matches nothing once lost.
 
     `valid_until` is on this process's monotonic clock and always earlier than the database's own view of the end.
@@ -152,6 +153,8 @@ class Lease(msgspec.Struct, gc=False):
     owner: str
     fence: int
     valid_until: float
+    writing: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
+    """Held during a statement, so that `job` is never replaced by an older answer that came later."""
 
     def check(self) -> None:
         """Raise LeaseLostError where a statement sent now might arrive after somebody else has taken the job."""

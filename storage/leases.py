@@ -124,10 +124,11 @@ class LeaseStore:
         await self._write(lease, pipeline, page=lease.job.page)
 
     async def _write(self, lease: Lease, pipeline: list[Document], **expected: Any) -> None:
-        job = await apply(self._jobs, {**held(lease), **expected}, pipeline)
-        if job is None:
-            raise LeaseLostError
-        lease.job = job
+        async with lease.writing:
+            job = await apply(self._jobs, {**held(lease), **expected}, pipeline)
+            if job is None:
+                raise LeaseLostError
+            lease.job = job
 
 
 def _counted(tally: Tally) -> Document:

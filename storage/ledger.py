@@ -1,6 +1,6 @@
 """What became of each contact that a provider sent: one row each, and the counters that follow from the rows."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -73,8 +73,9 @@ class Ledger:
         are counted, because the provider may send the page with other contacts the second time. Raises LeaseLostError
         before any write that the lease no longer covers.
         """
+        documents = await self._documents(lease.job, rows)
         lease.check()
-        refused = await self._insert(lease.job, rows)
+        refused = await insert_all(self._rows, documents)
         if recovering:
             return await self._tally({**_of(lease.job), "page": lease.job.page})
         # A row that is there already was counted with an earlier page: the listing has begun again.
@@ -84,7 +85,7 @@ class Ledger:
     @translated
     async def complete(self, job: Job, rows: Sequence[Document]) -> None:
         """Add the rows that are missing of a job that no worker writes to any more."""
-        await self._insert(job, rows)
+        await insert_all(self._rows, await self._documents(job, rows))
 
     async def count(self, job: Job) -> dict[str, int]:
         """The job's counters as its rows have them, by the names of the job's fields."""
@@ -103,8 +104,8 @@ class Ledger:
         found = self._rows.find(query, {**dict.fromkeys(_SHOWN, 1), "_id": 0}).sort(_ORDER).skip(offset).limit(limit)
         return [row async for row in found], await self._rows.count_documents(query)
 
-    async def _insert(self, job: Job, rows: Sequence[Document]) -> Container[int]:
-        return await insert_all(self._rows, await paced(lambda row: _encoded({**row, "page": job.page}), rows))
+    async def _documents(self, job: Job, rows: Sequence[Row]) -> list[RawBSONDocument]:
+        return await paced(lambda row: _encoded({**row, "page": job.page}), rows)
 
     @translated
     async def _tally(self, query: Mapping[str, Any]) -> Tally:
