@@ -27,7 +27,7 @@ types: install
 	$(BIN)/mypy
 
 test: lint types
-	$(BIN)/pytest -n auto --maxprocesses 4
+	$(BIN)/pytest -n auto --maxprocesses 4 --durations 5
 
 bench: install
 	$(BIN)/python -m bench

@@ -1,6 +1,7 @@
 """A real mongod for the whole run, a database of its own for each test."""
 
 import asyncio
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +16,13 @@ from tests.world import World
 
 
 @pytest.fixture(scope="session")
-def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A replica set of one that can play faults on demand."""
-    mongod = EmbeddedMongod(tmp_path_factory.mktemp("mongod"), parameters={"enableTestCommands": "1"})
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+def mongod_uri() -> Iterator[str]:
+    """A replica set of one that can play faults on demand; in memory where that can be had, for the tests' sake."""
+    with (
+        tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder,
+        asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
+    ):
+        mongod = EmbeddedMongod(Path(folder), parameters={"enableTestCommands": "1"})
         yield runner.run(mongod.start())
         runner.run(mongod.stop())
 

@@ -82,7 +82,7 @@ async def test_random_kills_lose_nothing_and_double_nothing() -> None:
     chance = random.Random(20261122)
     async with surroundings(latency=0.15) as (bench, database):
         server = bench.server("crash", **SHORT_LEASE)
-        deadline = asyncio.get_running_loop().time() + 25
+        deadline = asyncio.get_running_loop().time() + 20
         kills = 0
         while asyncio.get_running_loop().time() < deadline:
             imports: list[Import] = []
