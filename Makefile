@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test lint types serve bench model clean
+.PHONY: install demo test lint types serve bench kills model clean
 
 install: $(INSTALLED)
 
@@ -32,6 +32,10 @@ test: lint types
 bench: install
 	$(BIN)/python -m bench
 
+# A hundred deaths at random moments; each book that was imported meanwhile is compared with an undisturbed import.
+kills: install
+	$(BIN)/pytest -q -s tests/test_crash.py -k random_kills --kills 100
+
 # Needs spin and gcc; docs/model/README.md says what is checked. $(call explored,title,bounds,flags of gcc,flags of pan)
 define explored
 	@echo '$(1) ($(2))'
@@ -47,6 +51,7 @@ model:
 	@mkdir -p build/model
 	$(call explored,Each page counted once and one writer,-DFAULTS=3,-DSAFETY -DNOCLAIM)
 	$(call explored,The same with a listing that begins again,-DFAULTS=1 -DRESTARTS=1,-DSAFETY -DNOCLAIM)
+	$(call explored,No job is given up for claims that nobody heard of,-DFAULTS=1 -DCLAIMS=2,-DSAFETY -DNOCLAIM)
 	$(call explored,Every job ends,-DFAULTS=2,,-a)
 	@echo 'No error; every state was visited.'
 

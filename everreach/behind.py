@@ -1,4 +1,4 @@
-"""One step behind: while a page's contacts are written, the page before is recorded and committed."""
+"""One step behind: it runs in the background while the next is made ready, and its errors are not lost."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,11 +1,10 @@
 """The story of one import: pages become contacts and ledger rows, one commit a page, until the listing ends."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from everreach.behind import Behind
 from everreach.contact import Page
 from everreach.credentials import Credentials
 from everreach.cursor import Cursor
@@ -22,13 +21,14 @@ from everreach.errors import (
 )
 from everreach.job import Job, Lease, Status
 from everreach.listing import Listing
+from everreach.pipeline import Pipeline
 from everreach.turn import Turn, TurnOverError
 from everreach.vault import Vault
 from providers.base import Provider
 from storage.contacts import ContactStore
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
-from storage.ledger import Ledger, Row
+from storage.ledger import Ledger
 
 TAKEOVER_LIMIT: Final = 5
 """A job taken over so often in a row, without one committed page between, is given up."""
@@ -70,27 +70,24 @@ class Importer:
 
     async def run(self, turn: Turn) -> None:
         """Import until the listing ends, the job fails, the turn is over, or the job is no longer ours."""
-        recovering = turn.lease.fence > 1
-        while True:
+        while await self._begin(turn):
             try:
-                await self._take(turn, recovering=recovering)
+                await self._take(turn)
             except (DatabaseAwayError, LeaseLostError):
-                # The last statement may have arrived or not: look again, and treat its page as half written.
-                recovering = True
-                if await self._regain(turn):
-                    continue
+                # The last statement may have arrived or not. To begin again takes its page for half written.
+                continue
             return
 
     async def settle(self, job: Job) -> None:
         """Settle a cancelled job that no worker writes to any more."""
         await self._jobs.settle(job, await self._counts(job))
 
-    async def _take(self, turn: Turn, *, recovering: bool) -> None:
+    async def _take(self, turn: Turn) -> None:
         lease = turn.lease
         try:
             if lease.job.takeovers >= TAKEOVER_LIMIT:
                 raise ProviderError(_GIVEN_UP)
-            await self._import(turn, recovering=recovering)
+            await self._import(turn)
         except TurnOverError:
             await self._leases.release(lease)
         except ThrottledError as error:
@@ -104,8 +101,9 @@ class Importer:
         except ProviderError as error:
             await self._fail(lease, error.message)
 
-    async def _import(self, turn: Turn, *, recovering: bool) -> None:
+    async def _import(self, turn: Turn) -> None:
         lease = turn.lease
+        recovering = lease.job.half_written
         provider = self._providers[lease.job.provider]
         credentials = Credentials(lease, provider, self._vault, self._leases)
         await self._identify(turn, provider, credentials)
@@ -113,27 +111,26 @@ class Importer:
             # What the page brings the second time may be other contacts than those that were written the first time.
             lease.check()
             await self._contacts.record_unrecorded(lease.job)
-        async with Listing(provider, credentials, turn) as listing, Behind() as behind:
-            reach, number = lease.job.processed_contacts, lease.job.page
+        async with Listing(provider, credentials, turn) as listing, self._pipeline(lease, listing, recovering) as pages:
             while True:
-                page = await self._next_page(listing, behind)
-                entries = page.entries[: self._max_contacts - reach]
-                rows = await self._contacts.insert(lease, number, entries)
-                whole = len(entries) == len(page.entries)
-                await behind.follow(self._commit(lease, listing, page, rows, whole=whole, recovering=recovering))
+                page = await self._next_page(listing, pages)
+                await pages.put(page)
                 if page.next is None:
                     return
                 if turn.over:
                     raise TurnOverError
-                reach, number, recovering = lease.job.processed_contacts + len(rows), number + 1, False
 
-    async def _next_page(self, listing: Listing, behind: Behind) -> Page:
+    def _pipeline(self, lease: Lease, listing: Listing, recovering: bool) -> Pipeline:
+        stores = (self._contacts, self._ledger, self._leases)
+        return Pipeline(*stores, lease, listing, max_contacts=self._max_contacts, recovering=recovering)
+
+    async def _next_page(self, listing: Listing, pages: Pipeline) -> Page:
         """The page at the cursor, with the fetch of the one after it begun."""
         while True:
             try:
                 page = await listing.page()
             except ListingExpiredError:
-                await behind.done()
+                await pages.emptied()
                 listing.restart()
             else:
                 listing.look_ahead(page)
@@ -151,18 +148,6 @@ class Importer:
         if job.provider_account_id not in {None, account.id}:
             raise ProviderError("This is another account than the import began with. Please start a new import for it.")
         await self._leases.identify(turn.lease, account.id, account.name)
-
-    async def _commit(
-        self, lease: Lease, listing: Listing, page: Page, rows: Sequence[Row], *, whole: bool, recovering: bool
-    ) -> None:
-        tally = await self._ledger.record(lease, rows, recovering=recovering)
-        if not whole:
-            raise ProviderError(f"The account holds more than {self._max_contacts} contacts, the most of one import.")
-        if page.next is None:
-            await self._leases.finish(lease, tally)
-        else:
-            cursor = listing.move(page.next, fresh=tally.processed > 0, barren_limit=1000 + self._max_contacts // 100)
-            await self._leases.advance(lease, tally, cursor, page.total)
 
     async def _wait_out(self, lease: Lease, error: ThrottledError) -> None:
         """Hand the job back until the provider is willing again; no worker sleeps for it."""
@@ -191,11 +176,11 @@ class Importer:
         await self._contacts.record_unrecorded(job)
         return await self._ledger.count(job)
 
-    async def _regain(self, turn: Turn) -> bool:
-        """Wait for the database; whether the job is still ours then."""
+    async def _begin(self, turn: Turn) -> bool:
+        """Begin, or begin again, as soon as the database answers; whether the job is ours then."""
         while True:
             try:
-                await self._leases.reload(turn.lease)
+                await self._leases.begin(turn.lease)
                 return True
             except LeaseLostError:
                 await self._settle_if_cancelled(turn.lease.job)

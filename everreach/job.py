@@ -87,8 +87,12 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     pkce_verifier: str | None = None
     cursor: Cursor = Cursor()
     page: int = 0
+    half_written: bool = False
+    """Whether somebody who began may have left a part of the page under way in the database."""
     fence: int = 0
     lease_owner: str | None = None
+    begun: int = 0
+    """The fence of the worker that began last, until it hands the job back or ends it; else 0."""
     takeovers: int = 0
     throttled_since: datetime | None = None
 

@@ -11,6 +11,7 @@ import msgspec
 from everreach.config import OAuthClient
 from everreach.contact import Page
 from everreach.errors import ProviderError, ReconnectError, ThrottledError, TokenRejectedError, TransientError
+from everreach.pace import paced
 from providers.http import Http, Reply
 from providers.tolerant import decode, detail
 
@@ -134,7 +135,8 @@ class Provider(ABC):
             reply = await self._http.get_as(access_token, url, home=home, headers=headers)
             if reply.status != 200:
                 raise self._refusal(reply)
-            return decode(reply.body, type_)
+            # A large page takes some milliseconds; a crowd of them waits its turn.
+            return (await paced(lambda body: decode(body, type_), [reply.body]))[0]
 
         return await self._http.retrying(attempt)
 

@@ -170,10 +170,15 @@ def _forbidden(error: _Error, reply: Reply) -> ProviderError:
 
 
 def _entry(person: _Person, place: str) -> Entry:
-    sources = person.metadata.sources if person.metadata else None
-    # A resource name changes with the links of the person; the id of the contact itself does not.
-    id_ = next((source.id for source in sources or () if source and source.type == "CONTACT" and source.id), None)
-    return entry(id_ or person.resource_name, person.etag, _contact(person), person, place)
+    return entry(_contact_id(person) or person.resource_name, person.etag, _contact(person), person, place)
+
+
+def _contact_id(person: _Person) -> str | None:
+    """The id of the contact itself: a resource name changes with the links of the person."""
+    for source in (person.metadata and person.metadata.sources) or ():
+        if source and source.type == "CONTACT" and source.id:
+            return source.id
+    return None
 
 
 def _contact(person: _Person) -> Contact:
@@ -198,7 +203,10 @@ def _names(person: _Person) -> Iterator[str | None]:
 def _primary(items: Sequence[F | None] | None) -> F | None:
     # A person merged from several sources has several names, and their order says nothing.
     present = [item for item in items or () if item]
-    return next((item for item in present if item.primary), present[0] if present else None)
+    for item in present:
+        if item.primary:
+            return item
+    return present[0] if present else None
 
 
 def _phone(item: _Value) -> Labelled | None:

@@ -60,6 +60,8 @@ class Http:
         self._backoff = backoff
         self._session = aiohttp.ClientSession(
             timeout=timeout,
+            # A page is about a megabyte: a smaller buffer would stop and start the connection for it many times.
+            read_bufsize=1024 * 1024,
             connector=aiohttp.TCPConnector(limit=256, ttl_dns_cache=60),
             # One person's cookies must never travel with another's request.
             cookie_jar=aiohttp.DummyCookieJar(),

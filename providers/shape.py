@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable
-from itertools import chain
 from typing import Final, cast
 
 from everreach.contact import Address, Contact, Entry, Labelled, Organization, email_key
@@ -31,15 +30,15 @@ def contact(
     organizations: Iterable[Organization],
 ) -> Contact:
     """The contact. Its name is the first of `names` that is not blank, else its organization, e-mail or phone."""
-    addressable = _addressable(emails)
+    key, addressable = _addressable(emails)
     numbers = _primary_first([phone for phone in phones if phone])
     firms = [item for item in organizations if len(item) > 1][:ITEMS_LIMIT]
-    email = addressable[0]["value"] if addressable else None
     phone = numbers[0]["value"] if numbers else None
-    fallbacks = (*(firm.get("name") for firm in firms), email, phone)
     return {
-        "display_name": next((text for name in chain(names, fallbacks) if (text := _text(name))), None),
-        "email": email_key(email) if email else None,
+        "display_name": _first(names)
+        or _first([firm.get("name") for firm in firms])
+        or (addressable[0]["value"] if addressable else phone),
+        "email": key,
         "phone": phone,
         "emails": addressable,
         "phones": numbers,
@@ -70,17 +69,22 @@ def joined(*parts: str | None) -> str:
 
 
 def _parts(type_: str | None, parts: dict[str, str | None]) -> dict[str, str | None]:
-    return {"type": _text(type_), **{name: text for name, part in parts.items() if (text := _text(part))}}
+    kept = {"type": _text(type_)}
+    for name, part in parts.items():
+        if part and (text := _text(part)):
+            kept[name] = text
+    return kept
 
 
-def _addressable(emails: Iterable[Labelled | None]) -> list[Labelled]:
-    """The e-mails that are addresses, each once: Google keeps twins that differ in case only."""
+def _addressable(emails: Iterable[Labelled | None]) -> tuple[str | None, list[Labelled]]:
+    """The key, and the e-mails that are addresses, each once: Google keeps twins that differ in case only."""
     unique: dict[str, Labelled] = {}
     for email in emails:
         if email and (key := email_key(email["value"])):
             twin = unique.setdefault(key, email)
             twin["primary"] = twin["primary"] or email["primary"]
-    return _primary_first(list(unique.values()))
+    ordered = _primary_first(list(unique.values()))
+    return (next(key for key, email in unique.items() if email is ordered[0]) if ordered else None), ordered
 
 
 def _primary_first(items: list[Labelled]) -> list[Labelled]:
@@ -92,6 +96,13 @@ def _primary_first(items: list[Labelled]) -> list[Labelled]:
     chosen = next((item for item in items if item["primary"]), items[0])
     chosen["primary"] = True
     return [chosen, *(item for item in items if item is not chosen)][:ITEMS_LIMIT]
+
+
+def _first(texts: Iterable[str | None]) -> str | None:
+    for candidate in texts:
+        if candidate and (text := _text(candidate)):
+            return text
+    return None
 
 
 def _text(value: str | None) -> str | None:

@@ -39,8 +39,9 @@ def quietly(values: Mapping[str, Any] | None = None, /, **expressions: Any) -> l
 
 
 def ending(**expressions: Any) -> Document:
-    """The expressions of every end: no lease, and the moment."""
-    return {"completed_at": NOW, "lease_owner": None, "not_before": NEVER, **expressions}
+    """The expressions of every end: no lease, nothing half written, and the moment."""
+    left = {"lease_owner": None, "begun": 0, "half_written": False}
+    return {"completed_at": NOW, "not_before": NEVER, **left, **expressions}
 
 
 def held(lease: Lease) -> Document:
@@ -65,3 +66,11 @@ async def apply(jobs: Collection, query: Document, pipeline: list[Document]) -> 
 def as_job(document: Document) -> Job:
     """The job that a stored document describes; fields this version does not know are left aside."""
     return msgspec.convert(document, Job)
+
+
+def if_readable(document: Document) -> Job | None:
+    """The same for whoever looks at many: one that another version wrote must not keep the others from being seen."""
+    try:
+        return as_job(document)
+    except msgspec.ValidationError:
+        return None

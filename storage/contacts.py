@@ -5,28 +5,23 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 
 from everreach.contact import Contact, Entry
 from everreach.job import Job, Lease
 from everreach.pace import paced
-from storage.bulk import DUPLICATE, UNENCODABLE, encode, insert_all
+from storage.bulk import DUPLICATE, UNENCODABLE, ObjectIds, Template, insert_all
 from storage.indexes import CONTACTS
-from storage.ledger import Ledger, Row, failed, recorded, skipped
-from storage.mongo import Database, translated
+from storage.ledger import Ledger, Row, row_template
+from storage.mongo import Database, Document, translated
 
 _UNSTORABLE: Final = "The contact could not be stored."
 _BATCH: Final = 1000
 
 
-class _Page(NamedTuple):
-    job: Job
-    number: int
-    now: datetime
+class Prepared(NamedTuple):
+    """An entry on its way: its ledger row, and where it is to be stored, its key and its document."""
 
-
-class _Prepared(NamedTuple):
     entry: Entry
     row: Row
     email: str | None = None
@@ -34,28 +29,40 @@ class _Prepared(NamedTuple):
 
 
 class ContactStore:
-    """Writes a job's pages. Dedupe is the work of the unique index, never of a look-up beforehand."""
+    """Writes a job's pages. The unique index decides what is a duplicate, however many imports there are at once."""
 
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self._contacts = database[CONTACTS]
         self._ledger = ledger
+        self._ids = ObjectIds()
 
-    @translated
-    async def insert(self, lease: Lease, page: int, entries: Sequence[Entry]) -> list[Row]:
-        """Write the contacts of a page; returns their ledger rows, for Ledger.record.
-
-        `page` is the number of pages before it: the job's own, or one more while the page before is being recorded.
-        Safe to repeat: a contact that this job created before counts as created. Raises LeaseLostError before any
-        write that the lease no longer covers.
-        """
-        job = lease.job
-        where = _Page(job, page, datetime.now(UTC))
+    async def prepare(self, job: Job, page: int, entries: Sequence[Entry]) -> list[Prepared]:
+        """Make the documents of a page, for insert(). `page` is the number of the job's pages before it."""
+        shared = {
+            "user_id": job.user_id,
+            "source": f"{job.provider}_import",
+            "imported_at": datetime.now(UTC),
+            "import_job_id": job.id,
+            "import_page": page,
+        }
         # A listing that shifts while it is read may send one contact twice.
         once = {entry.id: entry for entry in reversed(entries)}
-        prepared = await paced(partial(_prepared, where), list(reversed(once.values())))
+        prepare = partial(_prepared, Template(shared), row_template(job, page), self._ids)
+        return await paced(prepare, list(reversed(once.values())))
+
+    @translated
+    async def insert(self, lease: Lease, page: Sequence[Prepared]) -> list[Row]:
+        """Write the contacts of a page; returns their ledger rows, for Ledger.record.
+
+        It may be the job's next page, or the one after it while that is being recorded. Safe to repeat: a contact
+        that this job created before counts as created. Raises LeaseLostError before any write that the lease no
+        longer covers.
+        """
         lease.check()
-        await self._insert(job, [one for one in prepared if one.document])
-        return [one.row for one in prepared]
+        waiting = [one for one in page if one.email]
+        while waiting:
+            waiting = await self._insert(lease, waiting)
+        return [one.row for one in page]
 
     @translated
     async def record_unrecorded(self, job: Job) -> None:
@@ -68,59 +75,61 @@ class ContactStore:
         }
         created = self._contacts.find(query)
         while batch := await created.to_list(_BATCH):
-            rows = [
-                recorded(job, made["provider_contact_id"], made["_id"], made["display_name"], made["imported_at"])
-                for made in batch
-            ]
+            rows = [Row(made["provider_contact_id"], None, made["display_name"], made["_id"]) for made in batch]
             await self._ledger.complete(job, rows)
 
-    async def _insert(self, job: Job, prepared: Sequence[_Prepared]) -> None:
-        refused = await insert_all(self._contacts, [one.document for one in prepared if one.document])
+    async def _insert(self, lease: Lease, waiting: Sequence[Prepared]) -> list[Prepared]:
+        """Insert the first contact of each key that is new; returns those of which nothing can be said yet.
+
+        The look-up only spares the database its refusals: a single one makes it insert a batch one by one.
+        """
+        existing = await self._existing(lease.job, waiting)
+        for one in waiting:
+            if other := existing.get(one.email):
+                _tell(one, other, lease.job)
+        new = [one for one in waiting if one.email not in existing]
+        firsts = {one.email: one for one in reversed(new)}
+        chosen = [one for one in new if one is firsts[one.email]]
+        documents = [one.document for one in chosen if one.document is not None]
+        refused = await insert_all(self._contacts, documents, lease.check)
         for place, code in refused.items():
             if code != DUPLICATE:
-                failed(prepared[place].row, prepared[place].entry, _UNSTORABLE)
-        await self._tell_apart(job, [prepared[place] for place, code in refused.items() if code == DUPLICATE])
+                chosen[place].row.fail(_UNSTORABLE, chosen[place].entry.raw)
+        # Another import may have been faster, and a twin on the same page takes the place of one that was not stored.
+        beaten = [chosen[place] for place, code in refused.items() if code == DUPLICATE]
+        return beaten + [one for one in new if one is not firsts[one.email]]
 
-    async def _tell_apart(self, job: Job, refused: Sequence[_Prepared]) -> None:
-        """Tell contacts that were there before from those that an earlier attempt at this page created."""
-        if not refused:
-            return
-        query = {"user_id": job.user_id, "email": {"$in": [one.email for one in refused]}}
-        found = self._contacts.find(query, ["email", "import_job_id", "provider_contact_id"])
-        existing = {document["email"]: document async for document in found}
-        for one in refused:
-            other = existing.get(one.email, {})
-            one.row["contact_id"] = other.get("_id")
-            if (other.get("import_job_id"), other.get("provider_contact_id")) != (job.id, one.entry.id):
-                skipped(one.row, one.entry, "duplicate")
+    async def _existing(self, job: Job, waiting: Sequence[Prepared]) -> dict[str | None, Document]:
+        query = {"user_id": job.user_id, "email": {"$in": [one.email for one in waiting]}}
+        found = self._contacts.find(query, ["email", "import_job_id", "provider_contact_id"], batch_size=_BATCH)
+        return {document["email"]: document async for document in found}
 
 
-def _prepared(page: _Page, entry: Entry) -> _Prepared:
+def _tell(one: Prepared, existing: Document, job: Job) -> None:
+    """Tell a contact that was there before from one that an earlier attempt at this page created."""
+    one.row.contact_id, one.row.document = existing["_id"], None
+    if (existing.get("import_job_id"), existing.get("provider_contact_id")) != (job.id, one.entry.id):
+        one.row.skip("duplicate", one.entry.raw)
+
+
+def _prepared(contacts: Template, rows: Template, ids: ObjectIds, entry: Entry) -> Prepared:
     contact = entry.contact
-    row = recorded(page.job, entry.id, None, contact["display_name"] if contact else None, page.now, entry.etag)
+    row = Row(entry.id, entry.etag, contact["display_name"] if contact else None)
+    document = None
     if contact is None:
-        failed(row, entry, entry.error or _UNSTORABLE)
+        row.fail(entry.error or _UNSTORABLE, entry.raw)
     elif contact["email"] is None:
-        skipped(row, entry, "no_email")
+        row.skip("no_email", entry.raw)
     else:
-        return _storable(page, entry, contact, row)
-    return _Prepared(entry, row)
+        row.contact_id = next(ids)
+        document = _storable(contacts, entry, contact, row)
+    row.encode(rows)
+    return Prepared(entry, row, contact["email"] if contact and document is not None else None, document)
 
 
-def _storable(page: _Page, entry: Entry, contact: Contact, row: Row) -> _Prepared:
-    row["contact_id"] = ObjectId()
-    document = {
-        "_id": row["contact_id"],
-        "user_id": page.job.user_id,
-        **contact,
-        "source": f"{page.job.provider}_import",
-        "imported_at": page.now,
-        "import_job_id": page.job.id,
-        "import_page": page.number,
-        "provider_contact_id": entry.id,
-    }
+def _storable(template: Template, entry: Entry, contact: Contact, row: Row) -> RawBSONDocument | None:
     try:
-        return _Prepared(entry, row, contact["email"], encode(document))
+        return template.encode({"_id": row.contact_id, **contact, "provider_contact_id": entry.id})
     except UNENCODABLE:
-        failed(row, entry, _UNSTORABLE)
-        return _Prepared(entry, row)
+        row.fail(_UNSTORABLE, entry.raw)
+        return None

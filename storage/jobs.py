@@ -5,7 +5,7 @@ from pymongo.read_concern import ReadConcern
 
 from everreach.job import ENDS, Job, Status
 from everreach.oauth_state import State
-from storage.arrows import DUE, NEVER, NO_TOKENS, NOW, after, apply, as_job, change, ending, quietly
+from storage.arrows import DUE, NEVER, NO_TOKENS, NOW, after, apply, as_job, change, ending, if_readable, quietly
 from storage.indexes import JOBS
 from storage.mongo import Database, Document, prompt, translated
 
@@ -40,7 +40,8 @@ class JobStore:
             **dict.fromkeys(
                 ("total_contacts", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts"), 0
             ),
-            **{"page": 0, "fence": 0, "takeovers": 0, "lease_owner": None, "cursor": {}},
+            **{"page": 0, "cursor": {}, "half_written": False},
+            **{"fence": 0, "lease_owner": None, "begun": 0, "takeovers": 0},
         }
         moments = dict.fromkeys(("created_at", "started_at", "updated_at"), NOW)
         await self._jobs.update_one(
@@ -135,6 +136,12 @@ class JobStore:
         """The job, if it is this person's."""
         document = await self._shown.find_one({"_id": job_id, "user_id": user_id})
         return as_job(document) if document else None
+
+    @translated
+    async def these(self, job_ids: list[str]) -> list[Job]:
+        """Those of the jobs that there are, whoever's they are: for those who follow them, and were let in before."""
+        found = self._shown.find({"_id": {"$in": job_ids}})
+        return [job async for document in found if (job := if_readable(document))]
 
     @prompt
     async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:

@@ -30,18 +30,31 @@ class LeaseStore:
     async def claim(self, job_id: str, user_id: str) -> Lease | None:
         """Claim: one worker takes a running job that is due. None where another was faster or it is not yet due."""
         began = time.monotonic()
-        abandoned = {"$cond": [{"$ne": ["$lease_owner", None]}, {"$add": ["$takeovers", 1]}, "$takeovers"]}
         job = await apply(
             self._jobs,
             {"_id": job_id, "user_id": user_id, **RUNNING_FILTER, **DUE},
-            quietly(
-                {"lease_owner": self._owner},
-                fence={"$add": ["$fence", 1]},
-                takeovers=abandoned,
-                not_before=after(self._seconds),
-            ),
+            quietly({"lease_owner": self._owner}, fence={"$add": ["$fence", 1]}, not_before=after(self._seconds)),
         )
         return Lease(job, self._owner, job.fence, began + self._seconds) if job else None
+
+    @translated
+    async def begin(self, lease: Lease) -> None:
+        """Begin: renew, see the job as the database has it, and sign for what this worker may leave half written.
+
+        Whoever signed before and has neither handed the job back nor ended it may have left such a page: another
+        worker, from whom the job is taken over, or this one, if an answer never came. A claim signs for nothing, so
+        that one whose answer was lost counts as no takeover and hides none.
+        """
+        sent = time.monotonic()
+        signed, another = {"$gt": ["$begun", 0]}, {"$ne": ["$begun", "$fence"]}
+        pipeline = quietly(
+            begun="$fence",
+            takeovers={"$add": ["$takeovers", {"$cond": [{"$and": [signed, another]}, 1, 0]}]},
+            half_written={"$or": ["$half_written", signed]},
+            not_before=after(self._seconds),
+        )
+        await self._write(lease, pipeline)
+        lease.valid_until = sent + self._seconds
 
     @translated
     async def renew(self, lease: Lease) -> None:
@@ -53,20 +66,14 @@ class LeaseStore:
         lease.valid_until = began + self._seconds
 
     @translated
-    async def reload(self, lease: Lease) -> None:
-        """Reload: renew, and see the job as the database has it; an unanswered statement may or may not be in there."""
-        began = time.monotonic()
-        await self._write(lease, quietly(not_before=after(self._seconds)))
-        lease.valid_until = began + self._seconds
-
-    @translated
     async def release(self, lease: Lease, seconds: float = 0, *, throttled: bool = False) -> None:
         """Release: hand the job back, to be taken up by any worker after so many seconds.
 
         `throttled` says that the provider made us wait; the moment when that began is kept until a page comes through.
+        So is `half_written`: what was found half written, and not yet written again, is still there.
         """
         since = {"$ifNull": ["$throttled_since", NOW]} if throttled else "$throttled_since"
-        pipeline = quietly({"lease_owner": None}, not_before=after(seconds), throttled_since=since)
+        pipeline = quietly({"lease_owner": None, "begun": 0}, not_before=after(seconds), throttled_since=since)
         await self._write(lease, pipeline)
 
     @translated
@@ -83,7 +90,8 @@ class LeaseStore:
     @translated
     async def advance(self, lease: Lease, tally: Tally, cursor: Cursor, total: int | None) -> None:
         """Advance: one page's counters, and where the listing goes on, in one statement."""
-        values = {"status": Status.PROCESSING, "cursor": msgspec.to_builtins(cursor), "takeovers": 0}
+        values = {"status": Status.PROCESSING, "cursor": msgspec.to_builtins(cursor)}
+        values |= {"takeovers": 0, "half_written": False}
         counted = _counted(tally)
         estimate = {"$max": ["$total_contacts", counted["processed_contacts"], {"$literal": total or 0}]}
         await self._write_page(lease, change(values, **counted, total_contacts=estimate, throttled_since=None))

@@ -1,7 +1,8 @@
 """What became of each contact that a provider sent: one row each, and the counters that follow from the rows."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -9,15 +10,11 @@ from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING
 
-from everreach.contact import Entry
 from everreach.job import Job, Lease, Tally
 from everreach.pace import paced
-from storage.bulk import UNENCODABLE, encode, insert_all
+from storage.bulk import UNENCODABLE, Template, insert_all
 from storage.indexes import LEDGER
 from storage.mongo import Database, Document, prompt, translated
-
-Row = Document
-"""What the ledger says of one contact."""
 
 ACTIONS: Final = ("created", "updated", "skipped", "failed")
 
@@ -26,37 +23,46 @@ _SHOWN: Final = (
     *("provider_contact_id", "action", "skip_reason", "error_message"),
     *("contact_id", "display_name", "created_at"),
 )
+_OWN: Final = (
+    *("contact_id", "provider_contact_id", "provider_etag", "action", "skip_reason", "error_message"),
+    *("display_name", "raw_data"),
+)
 _ORDER: Final = [(name, ASCENDING) for name in ("user_id", "import_job_id", "action", "page", "_id")]
 _RAW_LIMIT: Final = 65536  # Bytes of an entry as received that a row keeps; a longer one is left out.
 
 
-def recorded(  # noqa: PLR0917
-    job: Job, entry_id: str, contact_id: ObjectId | None, name: str | None, now: datetime, etag: str | None = None
-) -> Document:
-    """The row of a contact that was created; skipped() and failed() make something else of it."""
-    return {
-        "user_id": job.user_id,
-        "import_job_id": job.id,
-        "contact_id": contact_id,
-        "provider_contact_id": entry_id,
-        "provider_etag": etag,
-        "action": "created",
-        "skip_reason": None,
-        "error_message": None,
-        "display_name": name,
-        "raw_data": None,
-        "created_at": now,
-    }
+class Row(msgspec.Struct, gc=False):
+    """What the ledger says of one contact: that it was created, until skip() or fail() say otherwise."""
 
+    provider_contact_id: str
+    provider_etag: str | None
+    display_name: str | None
+    contact_id: ObjectId | None = None
+    action: str = "created"
+    skip_reason: str | None = None
+    error_message: str | None = None
+    raw_data: str | None = None
+    document: RawBSONDocument | None = None
+    """The row as stored, encoded ahead; None where it has to be encoded anew."""
 
-def skipped(row: Document, entry: Entry, reason: str) -> None:
-    """Turn a row into that of a contact which was left out on purpose: `duplicate` or `no_email`."""
-    row.update(action="skipped", skip_reason=reason, raw_data=_raw(entry))
+    def skip(self, reason: str, raw: object) -> None:
+        """The contact was left out on purpose: `duplicate` or `no_email`."""
+        self.action, self.skip_reason, self.raw_data = "skipped", reason, _text(raw)
+        self.document = None
 
+    def fail(self, message: str, raw: object) -> None:
+        """The contact could not be read or stored."""
+        self.action, self.contact_id, self.error_message, self.raw_data = "failed", None, message, _text(raw)
+        self.document = None
 
-def failed(row: Document, entry: Entry, message: str) -> None:
-    """Turn a row into that of a contact which could not be read or stored."""
-    row.update(action="failed", contact_id=None, error_message=message, raw_data=_raw(entry))
+    def encode(self, template: Template) -> RawBSONDocument:
+        """The row as stored; one that cannot be is kept without what the provider said, not lost with its page."""
+        fields = {name: getattr(self, name) for name in _OWN}
+        try:
+            self.document = template.encode(fields)
+        except UNENCODABLE:
+            self.document = template.encode({**fields, "display_name": None, "provider_etag": None, "raw_data": None})
+        return self.document
 
 
 class Ledger:
@@ -66,7 +72,7 @@ class Ledger:
         self._rows = database[LEDGER]
 
     @translated
-    async def record(self, lease: Lease, rows: Sequence[Document], *, recovering: bool) -> Tally:
+    async def record(self, lease: Lease, rows: Sequence[Row], *, recovering: bool) -> Tally:
         """Write the rows of the page under way of the lease's job; returns what the page adds to the counters.
 
         `recovering` says that an earlier attempt at this page may have written some already. Then the rows themselves
@@ -74,16 +80,15 @@ class Ledger:
         before any write that the lease no longer covers.
         """
         documents = await self._documents(lease.job, rows)
-        lease.check()
-        refused = await insert_all(self._rows, documents)
+        refused = await insert_all(self._rows, documents, lease.check)
         if recovering:
             return await self._tally({**_of(lease.job), "page": lease.job.page})
         # A row that is there already was counted with an earlier page: the listing has begun again.
-        actions = [row["action"] for place, row in enumerate(rows) if place not in refused]
+        actions = [row.action for place, row in enumerate(rows) if place not in refused]
         return Tally(*(actions.count(action) for action in _COUNTED))
 
     @translated
-    async def complete(self, job: Job, rows: Sequence[Document]) -> None:
+    async def complete(self, job: Job, rows: Sequence[Row]) -> None:
         """Add the rows that are missing of a job that no worker writes to any more."""
         await insert_all(self._rows, await self._documents(job, rows))
 
@@ -105,7 +110,9 @@ class Ledger:
         return [row async for row in found], await self._rows.count_documents(query)
 
     async def _documents(self, job: Job, rows: Sequence[Row]) -> list[RawBSONDocument]:
-        return await paced(lambda row: _encoded({**row, "page": job.page}), rows)
+        changed = [row for row in rows if row.document is None]
+        await paced(partial(Row.encode, template=row_template(job, job.page)), changed)
+        return [row.document for row in rows if row.document is not None]
 
     @translated
     async def _tally(self, query: Mapping[str, Any]) -> Tally:
@@ -120,17 +127,14 @@ def _of(job: Job) -> Document:
     return {"user_id": job.user_id, "import_job_id": job.id}
 
 
-def _encoded(row: Row) -> RawBSONDocument:
-    """The row; one that cannot be stored is kept without what the provider said, rather than lost with its page."""
-    try:
-        return encode(row)
-    except UNENCODABLE:
-        return encode({**row, "display_name": None, "provider_etag": None, "raw_data": None})
+def row_template(job: Job, page: int) -> Template:
+    """What the rows of a page share. `page` is the number of the job's pages before it."""
+    return Template({**_of(job), "page": page, "created_at": datetime.now(UTC)})
 
 
-def _raw(entry: Entry) -> str | None:
+def _text(raw: object) -> str | None:
     try:
-        raw = msgspec.json.encode(entry.raw)
+        text = msgspec.json.encode(raw)
     except (UnicodeError, RecursionError, TypeError):
         return None
-    return raw.decode() if len(raw) <= _RAW_LIMIT else None
+    return text.decode() if len(text) <= _RAW_LIMIT else None

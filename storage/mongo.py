@@ -3,7 +3,6 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, ParamSpec, TypeVar
 
 import motor.frameworks.asyncio
@@ -47,7 +46,9 @@ _STANDALONE_ADVICE = (
 # call may succeed.
 PASSING_CODES = frozenset({6, 7, 43, 89, 91, 133, 134, 175, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 
-motor.frameworks.asyncio._EXECUTOR = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="motor")
+# Motor makes its threads anew in a forked process, as many as it finds here.
+motor.frameworks.asyncio.max_workers = POOL_SIZE
+motor.frameworks.asyncio._reset_global_executor()  # type: ignore[no-untyped-call]
 
 
 def connect(uri: str) -> Database:

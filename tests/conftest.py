@@ -15,6 +15,11 @@ from storage.mongo import Database, connect
 from tests.world import World
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make kills` asks for more deaths than fit into the twenty seconds that every run has for them."""
+    parser.addoption("--kills", type=int, default=0, metavar="N", help="how many random kills, at the least")
+
+
 @pytest.fixture(scope="session")
 def mongod_uri() -> Iterator[str]:
     """A replica set of one that can play faults on demand; in memory where that can be had, for the tests' sake."""

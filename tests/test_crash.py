@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -77,14 +78,15 @@ async def check_undisturbed(database: Database, one: Import) -> None:
     assert (reasons.count("no_email"), reasons.count("duplicate")) == (no_email, duplicate)
 
 
-@pytest.mark.gen_test(timeout=110)
-async def test_random_kills_lose_nothing_and_double_nothing() -> None:
-    chance = random.Random(20261122)
+@pytest.mark.gen_test(timeout=900)
+async def test_random_kills_lose_nothing_and_double_nothing(request: pytest.FixtureRequest) -> None:
+    wanted = request.config.getoption("--kills")
+    chance = random.Random(20261122 + wanted)
     async with surroundings(latency=0.15) as (bench, database):
         server = bench.server("crash", **SHORT_LEASE)
         deadline = asyncio.get_running_loop().time() + 20
         kills = 0
-        while asyncio.get_running_loop().time() < deadline:
+        while kills < wanted or asyncio.get_running_loop().time() < deadline:
             imports: list[Import] = []
             while not imports or await unfinished(database, imports):
                 async with server:
@@ -99,7 +101,8 @@ async def test_random_kills_lose_nothing_and_double_nothing() -> None:
                     kills += 1
             for one in imports:
                 await check_undisturbed(database, one)
-        assert kills >= 5
+        assert kills >= max(5, wanted)
+        sys.stdout.write(f"{kills} kills\n")
 
 
 async def retry_given_up(bench: Bench, server: Server, database: Database, imports: list[Import]) -> None:

@@ -12,6 +12,7 @@ FOLDER: Final = Path(__file__).parent.parent / "docs" / "model"
 COUNTED: Final = "imported=="
 RECORDED: Final = "(contact[0]>0)"
 WRITTEN: Final = "owner==me"
+TAKEN_OVER: Final = "takeovers<="
 ENDS: Final = "acceptance cycle"
 SAFETY: Final = ("-DSAFETY", "-DNOCLAIM")
 
@@ -24,6 +25,10 @@ MUTATIONS: Final = {
     "FAIL_UNCHECKED": {COUNTED},
     "TOKENS_UNORDERED": {COUNTED},
     "CANCEL_FORGETS": {ENDS},
+    "CLAIM_COUNTS": {TAKEN_OVER},
+    "BEGIN_TRUSTS": {COUNTED},
+    "BEGIN_FORGETS": {COUNTED},
+    "RELEASE_FORGETS": {COUNTED},
 }
 """What is taken away -> the properties of which one has to break."""
 
@@ -56,7 +61,12 @@ def test_the_protocol_counts_each_page_once_and_every_job_ends(tmp_path: Path) -
     said = explore(tmp_path, "-DFAULTS=1", compiling=("-O2", "-DCOLLAPSE"), exploring=("-a",))
     assert_complete(said)
     assert "acceptance   cycles \t+" in said, said
-    # Every statement of a worker is reached, save the restart of a listing, which is bounded by zero here.
+
+
+def test_two_faults_reach_every_statement_of_a_worker_and_break_nothing(tmp_path: Path) -> None:
+    said = explore(tmp_path, "-DFAULTS=2", "-DRETRIES=0", compiling=("-O2", "-DCOLLAPSE", *SAFETY))
+    assert_complete(said)
+    # Save the restart of a listing, which is bounded by zero here.
     unreached = re.search(r"unreached in proctype worker\n(.*?)\((\d+) of", said, re.DOTALL)
     assert unreached
     assert int(unreached[2]) <= 3, unreached[1]
@@ -68,6 +78,7 @@ def test_each_part_of_the_protocol_is_needed(tmp_path: Path, mutation: str) -> N
     said = explore(
         tmp_path,
         "-DFAULTS=2",
+        "-DCLAIMS=1",
         f"-D{mutation}",
         compiling=("-O0",) if liveness else ("-O0", *SAFETY),
         exploring=("-w20", *(("-a",) if liveness else ())),

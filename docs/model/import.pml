@@ -10,6 +10,9 @@
 #ifndef FAULTS
 #define FAULTS 2            /* Crashes, sleeps past the lease, lost answers: so many in all, in any mixture. */
 #endif
+#ifndef CLAIMS
+#define CLAIMS 0            /* How often the answer to a claim is lost, beside the faults; a crash after it is the same. */
+#endif
 #ifndef ERRORS
 #define ERRORS 1            /* How often the provider makes the import fail. */
 #endif
@@ -32,7 +35,7 @@
 #endif
 
 mtype:state = { RUNNING, COMPLETED, FAILED, CANCELLED };
-mtype:course = { GO_ON, RECOVER, REGAIN, FAIL, RELEASE };
+mtype:course = { BEGIN, GO_ON, RECOVER, FAIL, RELEASE };
 
 /* The job's document. */
 mtype:state status = RUNNING;
@@ -40,12 +43,14 @@ bool due = true;            /* not_before has passed. */
 bool settled;               /* not_before is gone for good. */
 byte owner;                 /* 0: nobody. */
 byte fence, page, cursor, takeovers, imported, skipped;
+byte begun;                 /* The fence of the worker that began last, until it hands the job back or ends it. */
+bool half_written;
 
 /* contacts, and imported_contacts: 0 where there is none, else 1 + the page that it is tagged with. */
 byte contact[PAGES], made[PAGES], left[PAGES];
 
 /* What may still go wrong. */
-byte faults = FAULTS, errors = ERRORS, releases = RELEASES, restarts = RESTARTS;
+byte faults = FAULTS, claims = CLAIMS, errors = ERRORS, releases = RELEASES, restarts = RESTARTS;
 
 /* Whether a worker is alive that knows it holds the lease; only the clock looks at it. */
 bool holding[3];
@@ -100,6 +105,18 @@ bool holding[3];
 #endif
 
 #define BODY_READY   (want == GO_ON && taken == place + (step > 0) && taken < PAGES)
+#define FETCHING     (BODY_READY || want == RECOVER)
+
+/* Whether somebody who began may have left a page half written. */
+#ifdef BEGIN_TRUSTS
+#define SIGNED       (begun > 0 && begun != fence)
+#else
+#ifdef BEGIN_FORGETS
+#define SIGNED       (begun > 0 && begun + 1 >= fence)
+#else
+#define SIGNED       (begun > 0)
+#endif
+#endif
 
 inline insert_rows(n, tag) {
     if :: made[n] == 0 -> made[n] = tag; new_made++ :: else fi;
@@ -124,8 +141,9 @@ inline advance() {
     skipped = skipped + new_left;
     page++;
     takeovers = 0;
+    half_written = false;
     if
-    :: place + 1 == PAGES -> status = COMPLETED; owner = 0
+    :: place + 1 == PAGES -> status = COMPLETED; owner = 0; begun = 0
     :: else -> cursor = place + 1
     fi
 }
@@ -134,6 +152,8 @@ inline fail() {
     WRITES;
     status = FAILED;
     owner = 0;
+    begun = 0;
+    half_written = false;
     due = false;
     imported = new_made;
     skipped = new_left;
@@ -143,9 +163,30 @@ inline fail() {
 #endif
 }
 
-/* The job as the database has it, and what to do first. */
-inline begin(again) {
-    at = page; place = cursor; taken = cursor; recovering = again; FROM_HERE;
+inline release() {
+    WRITES;
+    owner = 0;
+    begun = 0;
+#ifdef RELEASE_FORGETS
+    half_written = false;
+#endif
+    due = false
+}
+
+/* LeaseStore.begin(), ... */
+inline begin() {
+    WRITES;
+#ifndef CLAIM_COUNTS
+    if :: SIGNED && begun != fence -> takeovers++ :: else fi;
+#endif
+    if :: SIGNED -> half_written = true :: else fi;
+    begun = fence; valid = true; due = false
+}
+
+/* ... and its answer: the job as the database has it, and what to do first. */
+inline look() {
+    at = page; place = cursor; taken = cursor; recovering = half_written; FROM_HERE;
+    assert(takeovers <= FAULTS - faults);   /* For each of them a worker crashed, slept or was cut off. */
     if
     :: takeovers >= LIMIT -> want = FAIL
     :: takeovers < LIMIT && recovering -> want = RECOVER
@@ -157,7 +198,7 @@ inline begin(again) {
 inline forget() {
     holding[me] = false;
     mine = 0; at = 0; place = 0; taken = 0; step = 0; new_made = 0; new_left = 0;
-    valid = false; recovering = false; want = GO_ON
+    valid = false; recovering = false; want = BEGIN
 #ifdef TOKENS_UNORDERED
     ; answer = 0; number = 0
 #endif
@@ -172,7 +213,7 @@ proctype worker(byte me) {
     byte new_made, new_left;    /* What the page adds, or what _counts() found. */
     bool valid;             /* Lease.check() passes. */
     bool recovering;
-    mtype:course want = GO_ON;
+    mtype:course want = BEGIN;
 #ifdef TOKENS_UNORDERED
     byte refreshes = REFRESHES, answer, number;
 #endif
@@ -184,13 +225,13 @@ end_idle:
 #ifdef CLAIM_EARLY
             if :: due :: else -> faults-- fi;
 #endif
+#ifdef CLAIM_COUNTS
             if :: owner > 0 -> takeovers++ :: else fi;
+#endif
             fence++; owner = me; due = false;
             if
-            :: mine = fence; valid = true; holding[me] = true;
-               begin(fence > 1);
-               goto hold
-            :: faults > 0 -> faults--            /* The answer is lost. */
+            :: mine = fence; valid = true; holding[me] = true; goto hold
+            :: claims > 0 -> claims--            /* The answer is lost. */
             fi
         }
     :: atomic { status == CANCELLED && !settled && due -> mine = fence; goto settle }
@@ -201,29 +242,29 @@ hold:
     /* Rows for what somebody created and did not record. */
     :: atomic { want == RECOVER ->
             if
-            :: !COVERED -> want = REGAIN
+            :: !COVERED -> want = BEGIN
             :: COVERED -> complete(at + 1); want = GO_ON
-            :: COVERED && faults > 0 -> faults--; want = REGAIN; if :: complete(at + 1) :: skip fi
+            :: COVERED && faults > 0 -> faults--; want = BEGIN; if :: complete(at + 1) :: skip fi
             fi
         }
     /* ContactStore.insert(), then Behind.follow(). */
     :: atomic { BODY_READY ->
             if
-            :: !COVERED -> want = REGAIN
+            :: !COVERED -> want = BEGIN
             :: COVERED -> insert_contact(); taken++; AHEAD; if :: step == 0 -> step = 1 :: else fi
-            :: COVERED && faults > 0 -> faults--; want = REGAIN; if :: insert_contact() :: skip fi
+            :: COVERED && faults > 0 -> faults--; want = BEGIN; if :: insert_contact() :: skip fi
             fi
         }
     /* Ledger.record(). */
     :: atomic { step == 1 ->
             new_made = 0; new_left = 0;
             if
-            :: !COVERED -> want = REGAIN; step = 0
+            :: !COVERED -> want = BEGIN; step = 0
             :: COVERED -> insert_rows(place, at + 1); step = 2;
 #ifndef NO_TAG
                if :: recovering -> new_made = TAGGED(made); new_left = TAGGED(left) :: else fi
 #endif
-            :: COVERED && faults > 0 -> faults--; want = REGAIN; step = 0;
+            :: COVERED && faults > 0 -> faults--; want = BEGIN; step = 0;
                if                                  /* A bulk write may get halfway. */
                :: made[place] == 0 -> made[place] = at + 1
                :: left[place] == 0 -> left[place] = at + 1
@@ -240,16 +281,16 @@ hold:
                :: status == COMPLETED -> forget(); goto idle
                :: else -> at = page; place++; recovering = false; new_made = 0; new_left = 0;
                   if :: taken > place -> step = 1 :: else -> step = 0 fi
-               :: faults > 0 -> faults--; want = REGAIN; step = 0; new_made = 0; new_left = 0
+               :: faults > 0 -> faults--; want = BEGIN; step = 0; new_made = 0; new_left = 0
                fi
-            :: !(HELD && page == at) -> want = REGAIN; step = 0; new_made = 0; new_left = 0
-            :: faults > 0 -> faults--; want = REGAIN; step = 0; new_made = 0; new_left = 0
+            :: !(HELD && page == at) -> want = BEGIN; step = 0; new_made = 0; new_left = 0
+            :: faults > 0 -> faults--; want = BEGIN; step = 0; new_made = 0; new_left = 0
             fi
         }
     /* What calls a turn off: an error of the provider (while fetching, or when the listing moves), the end of the turn. */
-    :: atomic { errors > 0 && BODY_READY -> errors--; want = FAIL }
+    :: atomic { errors > 0 && FETCHING -> errors--; want = FAIL }
     :: atomic { errors > 0 && step == 2 -> errors--; want = FAIL; step = 0; new_made = 0; new_left = 0 }
-    :: atomic { releases > 0 && BODY_READY -> releases--; want = RELEASE }
+    :: atomic { releases > 0 && FETCHING -> releases--; want = RELEASE }
     :: atomic { restarts > 0 && BODY_READY && step == 0 -> restarts--; place = 0; taken = 0 }
     /* Runner._keep(): a lease that nobody took meanwhile is good again. */
     :: atomic { !valid && HELD -> valid = true; due = false }
@@ -262,10 +303,10 @@ hold:
     :: atomic { refreshes > 0 && answer == 0 && HELD -> refreshes--; answer = page + 1 }
     :: atomic { answer > 0 -> at = answer - 1; answer = 0 }
 #endif
-    /* Importer._regain(). */
-    :: atomic { want == REGAIN && step == 0 ->
+    /* Importer._begin(). */
+    :: atomic { want == BEGIN && step == 0 ->
             if
-            :: HELD -> WRITES; valid = true; due = false; begin(true)
+            :: HELD -> begin(); if :: look() :: faults > 0 -> faults-- fi
             :: !HELD && status == CANCELLED && fence == mine -> goto settle
             :: !HELD && !(status == CANCELLED && fence == mine) -> forget(); goto idle
             fi
@@ -273,17 +314,17 @@ hold:
     /* LeaseStore.release(). */
     :: atomic { want == RELEASE && step == 0 ->
             if
-            :: HELD -> WRITES; owner = 0; due = false; if :: forget(); goto idle :: faults > 0 -> faults--; want = REGAIN fi
-            :: !HELD -> want = REGAIN
-            :: faults > 0 -> faults--; want = REGAIN
+            :: HELD -> release(); if :: forget(); goto idle :: faults > 0 -> faults--; want = BEGIN fi
+            :: !HELD -> want = BEGIN
+            :: faults > 0 -> faults--; want = BEGIN
             fi
         }
     /* Importer._fail(): rows for what has none, ... */
     :: atomic { want == FAIL && step == 0 ->
             if
-            :: !FAIL_COVERED -> want = REGAIN
+            :: !FAIL_COVERED -> want = BEGIN
             :: FAIL_COVERED -> complete(at + 1); goto failing
-            :: FAIL_COVERED && faults > 0 -> faults--; want = REGAIN; if :: complete(at + 1) :: skip fi
+            :: FAIL_COVERED && faults > 0 -> faults--; want = BEGIN; if :: complete(at + 1) :: skip fi
             fi
         }
     od;
@@ -294,9 +335,9 @@ failing:
     /* ... then the end is written, if the job is still ours. */
     atomic {
         if
-        :: HELD -> fail(); if :: forget(); goto idle :: faults > 0 -> faults--; want = REGAIN fi
-        :: !HELD -> want = REGAIN
-        :: faults > 0 -> faults--; want = REGAIN
+        :: HELD -> fail(); if :: forget(); goto idle :: faults > 0 -> faults--; want = BEGIN fi
+        :: !HELD -> want = BEGIN
+        :: faults > 0 -> faults--; want = BEGIN
         :: faults > 0 -> faults--; forget(); goto idle
         fi;
         new_made = 0; new_left = 0; goto hold

@@ -1,4 +1,4 @@
-"""What a worker may do once its lease is over, and what it believes of its job: nothing, and only the newest."""
+"""What a worker may do once its lease is over, what it believes of its job, and what it looks for when it begins."""
 
 import asyncio
 
@@ -8,8 +8,10 @@ from everreach.contact import Contact, Entry
 from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
 from everreach.job import Job, Lease, Tally
+from everreach.turn import Turn
 from storage import arrows
-from storage.indexes import LEDGER
+from storage.contacts import ContactStore
+from storage.indexes import JOBS, LEDGER
 from storage.mongo import Collection, Document
 from tests.world import World, new_user
 
@@ -39,7 +41,8 @@ async def test_a_worker_whose_lease_is_over_records_nothing_when_its_provider_fa
     lease = await leased(world)
     importer = world.node.services.runner._importer
     # Whoever holds the job by now has inserted this contact and not yet recorded it.
-    await importer._contacts.insert(lease, 0, [Entry("1", None, NOBODY, {})])
+    page = await importer._contacts.prepare(lease.job, 0, [Entry("1", None, NOBODY, {})])
+    await importer._contacts.insert(lease, page)
     lease.valid_until = 0
     with pytest.raises(LeaseLostError):
         await importer._fail(lease, "The provider is out of order.")
@@ -68,3 +71,28 @@ async def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
     await leases.advance(lease, Tally(1), Cursor("next"), 2)
     await refreshing
     assert (lease.job.page, lease.job.access_token, lease.job.imported_contacts) == (1, "v1.rotated", 1)
+
+
+@pytest.mark.parametrize("handed_back", [True, False])
+@pytest.mark.gen_test
+async def test_only_what_nobody_handed_back_is_searched_for_a_half_written_page(
+    world: World, monkeypatch: pytest.MonkeyPatch, handed_back: bool
+) -> None:
+    lease = await leased(world)
+    runner = world.node.services.runner
+    await runner._leases.begin(lease)
+    if handed_back:
+        await runner._leases.release(lease)
+    else:
+        await world.database[JOBS].update_one({"_id": lease.job.id}, {"$set": {"not_before": lease.job.created_at}})
+    searched = []
+
+    async def searching(_: ContactStore, job: Job) -> None:
+        searched.append(job.id)
+
+    monkeypatch.setattr(ContactStore, "record_unrecorded", searching)
+    taken = await runner._leases.claim(lease.job.id, lease.job.user_id)
+    assert taken
+    await runner._importer.run(Turn(taken, 60, lambda: False))
+    assert (await world.stored(lease.job.id))["status"] == "completed"
+    assert searched == ([] if handed_back else [lease.job.id])

@@ -82,7 +82,7 @@ async def test_a_job_taken_over_five_times_without_a_page_is_given_up(world: Wor
     world.node.services.runner.stopping = True
     user = new_user()
     job_id = await world.consent("google", user, size=1500)
-    await make_due(world, job_id, takeovers=4, lease_owner="a worker that died")
+    await make_due(world, job_id, takeovers=4, lease_owner="a worker that died", fence=1, begun=1)
     world.node.services.runner.stopping = False
     job = await world.ended(job_id, user)
     assert (job["status"], "given up" in job["error_message"]) == ("failed", True)

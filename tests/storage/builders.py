@@ -18,7 +18,7 @@ from storage.contacts import ContactStore
 from storage.indexes import CONTACTS, JOBS, LEDGER
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
-from storage.ledger import Ledger
+from storage.ledger import Ledger, Row
 from storage.mongo import Database, Document
 
 USER: Final = "3f1d3a4e-0c1c-4c5a-9a39-0d3f3f3f3f3f"
@@ -42,7 +42,7 @@ NO_COUNTS: Final = {
 
 Attempt = Callable[[], Awaitable[Any]]
 
-WRITES: Final = ("renew", "reload", "release", "identify", "store_tokens", "advance", "finish", "fail")
+WRITES: Final = ("begin", "renew", "release", "identify", "store_tokens", "advance", "finish", "fail")
 """What only the holder of a lease may do."""
 
 
@@ -115,8 +115,13 @@ class Stores:
     async def leased(self, user: str = USER, provider: str = "google", job: Job | None = None) -> Lease:
         """A job that node-1 works on."""
         job = job or await self.fetching(user, provider)
-        lease = await self.leases.claim(job.id, job.user_id)
+        return await self.started(self.leases, job)
+
+    async def started(self, node: LeaseStore, job: Job) -> Lease:
+        """The lease of a worker who has claimed a job that is due, and has begun."""
+        lease = await node.claim(job.id, job.user_id)
         assert lease
+        await node.begin(lease)
         return lease
 
     async def abandon(self, job_id: str) -> None:
@@ -126,13 +131,20 @@ class Stores:
     async def taken_over(self, lease: Lease) -> Lease:
         """The next worker's lease, after this one's holder was killed."""
         await self.abandon(lease.job.id)
-        taken = await self.other_node.claim(lease.job.id, lease.job.user_id)
-        assert taken
-        return taken
+        return await self.started(self.other_node, lease.job)
+
+    async def claimed_in_vain(self, job_id: str) -> None:
+        """A worker claims a job that is due and never hears of it; its lease ends."""
+        assert await self.node("node-3").claim(job_id, USER)
+        await self.abandon(job_id)
+
+    async def insert(self, lease: Lease, page: int, entries: Sequence[Entry]) -> list[Row]:
+        """Insert the contacts of a page; returns the ledger rows that are still to be recorded."""
+        return await self.contacts.insert(lease, await self.contacts.prepare(lease.job, page, entries))
 
     async def page(self, lease: Lease, entries: Sequence[Entry], *, recovering: bool = False) -> Tally:
         """Write a page as the importer does, all but the commit; returns what it adds to the counters."""
-        rows = await self.contacts.insert(lease, lease.job.page, entries)
+        rows = await self.insert(lease, lease.job.page, entries)
         return await self.ledger.record(lease, rows, recovering=recovering)
 
     async def commit(self, lease: Lease, entries: Sequence[Entry], *, recovering: bool = False) -> Tally:
@@ -190,8 +202,8 @@ class Stores:
 def writes(leases: LeaseStore, lease: Lease) -> dict[str, Attempt]:
     """WRITES, ready to be made."""
     return {
+        "begin": lambda: leases.begin(lease),
         "renew": lambda: leases.renew(lease),
-        "reload": lambda: leases.reload(lease),
         "release": lambda: leases.release(lease, 5, throttled=True),
         "identify": lambda: leases.identify(lease, "id", "ada@example.org"),
         "store_tokens": lambda: leases.store_tokens(lease, NEW_TOKENS),

@@ -42,8 +42,8 @@ ON_JOBS: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
     "claim": (RUNNING, STAY),
 }
 ON_LEASES: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
+    "begin": (RUNNING, STAY),
     "renew": (RUNNING, STAY),
-    "reload": (RUNNING, STAY),
     "release": (RUNNING, STAY),
     "identify": (RUNNING, STAY),
     "store_tokens": (RUNNING, STAY),
@@ -53,7 +53,7 @@ ON_LEASES: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
 }
 TABLE: Final = {**ON_JOBS, **ON_LEASES}
 
-READS: Final = {"get", "history", "due", "expired"}
+READS: Final = {"get", "these", "history", "due", "expired"}
 BEGINNINGS: Final = {"create"}
 
 
@@ -170,7 +170,7 @@ async def test_create_begins_every_life_with_waiting_for_consent(stores: Stores)
     assert document["version"] == 1
 
 
-@pytest.mark.parametrize("arrow", ["renew", "reload", "release", "store_tokens"])
+@pytest.mark.parametrize("arrow", ["begin", "renew", "release", "store_tokens"])
 @pytest.mark.gen_test
 async def test_what_no_client_sees_wakes_nobody(stores: Stores, arrow: str) -> None:
     lease = await stores.leased()

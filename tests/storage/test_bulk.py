@@ -1,17 +1,21 @@
 """Many documents at once: whatever is refused is named, and nothing is taken for refused that was only unlucky."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+import bson
 import pytest
 from pymongo.errors import BulkWriteError
 
 from everreach.errors import DatabaseAwayError
-from storage.bulk import DUPLICATE, UNENCODABLE, encode, insert_all
+from storage.bulk import DOCUMENT_LIMIT, DUPLICATE, UNENCODABLE, ObjectIds, Template, insert_all
 from storage.mongo import PASSING_CODES, Collection, Database
 from tests.storage.builders import failing
 
 REFUSED_BY_VALIDATOR: Final = 121
+
+encode = Template({}).encode
 
 
 async def things(database: Database) -> Collection:
@@ -69,6 +73,32 @@ async def test_places_are_right_beyond_what_one_message_holds(database: Database
 async def test_nothing_to_insert_asks_the_database_nothing(database: Database) -> None:
     async with failing(database, "insert", closeConnection=True):
         assert await insert_all(database["things"], []) == {}
+
+
+def test_a_template_adds_what_all_documents_share() -> None:
+    template = Template({"shared": "x", "number": 1})
+    assert bson.decode(template.encode({"own": [{"a": None}]}).raw) == {
+        "own": [{"a": None}],
+        "shared": "x",
+        "number": 1,
+    }
+    assert bson.decode(template.encode({}).raw) == {"shared": "x", "number": 1}
+
+
+def test_a_document_that_is_too_large_with_what_it_shares_is_told_before_it_is_sent() -> None:
+    half = {"half": "x" * (DOCUMENT_LIMIT // 2)}
+    Template({}).encode(half)
+    with pytest.raises(UNENCODABLE):
+        Template({"shared": half}).encode(half)
+
+
+def test_ids_are_new_each_time_and_say_when_they_were_made() -> None:
+    ids = ObjectIds()
+    made = [next(ids) for _ in range(10_000)]
+    assert len(set(made)) == 10_000
+    assert {id_.binary[4:9] for id_ in made} == {made[0].binary[4:9]}
+    assert next(ObjectIds()).binary[4:9] != made[0].binary[4:9]
+    assert abs(made[0].generation_time.timestamp() - time.time()) < 60
 
 
 @pytest.mark.parametrize("value", ["\ud800", 2**63, -(2**63) - 1, object(), {1: "x"}, {"\0": "x"}])

@@ -190,15 +190,44 @@ async def test_a_worker_whose_lease_ended_writes_no_contact(stores: Stores, seco
     lease = await stores.leased()
     lease.valid_until = time.monotonic() + seconds_left
     with pytest.raises(LeaseLostError):
-        await stores.contacts.insert(lease, lease.job.page, people("ada"))
+        await stores.insert(lease, lease.job.page, people("ada"))
     assert (await stores.people(), await stores.rows()) == ([], [])
 
 
 @pytest.mark.gen_test
 async def test_a_worker_whose_lease_ended_after_the_contacts_writes_no_row(stores: Stores) -> None:
     lease = await stores.leased()
-    rows = await stores.contacts.insert(lease, lease.job.page, people("ada"))
+    rows = await stores.insert(lease, lease.job.page, people("ada"))
     lease.valid_until = time.monotonic()
     with pytest.raises(LeaseLostError):
         await stores.ledger.record(lease, rows, recovering=False)
     assert await stores.rows() == []
+
+
+@pytest.mark.gen_test
+async def test_a_twin_takes_the_place_of_a_contact_that_could_not_be_stored(stores: Stores) -> None:
+    await stores.database.command({"collMod": CONTACTS, "validator": {"provider_contact_id": {"$ne": "bad"}}})
+    page = [entry("bad", "ada@example.org"), entry("good", "ada@example.org"), entry("third", "ada@example.org")]
+    lease = await stores.leased()
+    assert await stores.page(lease, page) == Tally(imported=1, skipped=1, failed=1)
+    assert await stores.actions(lease.job) == {"bad": "failed", "good": "created", "third": "duplicate"}
+    (document,) = await stores.people()
+    rows = {row["provider_contact_id"]: row["contact_id"] for row in await stores.rows()}
+    assert rows == {"bad": None, "good": document["_id"], "third": document["_id"]}
+
+
+@pytest.mark.gen_test
+async def test_a_contact_that_arrives_between_the_look_and_the_write_is_a_duplicate(stores: Stores) -> None:
+    lease = await stores.leased()
+    looked, written = stores.contacts._existing, {"_id": ObjectId(), "user_id": USER, "email": "ada@example.org"}
+
+    async def overtaken(*arguments: Any) -> Any:
+        existing = await looked(*arguments)
+        if not await stores.people():
+            await stores.database[CONTACTS].insert_one(written)
+        return existing
+
+    stores.contacts._existing = overtaken  # type: ignore[assignment,method-assign]
+    assert await stores.page(lease, people("ada", "bob")) == Tally(imported=1, skipped=1)
+    rows = {row["provider_contact_id"]: (row["contact_id"], row["skip_reason"]) for row in await stores.rows()}
+    assert rows["ada"] == (written["_id"], "duplicate")

@@ -65,7 +65,7 @@ async def test_killed_before_the_first_write(stores: Stores) -> None:
 @pytest.mark.gen_test
 async def test_killed_between_the_contacts_and_their_rows(stores: Stores) -> None:
     lease = await first_worker(stores)
-    await stores.contacts.insert(lease, lease.job.page, PAGE)
+    await stores.insert(lease, lease.job.page, PAGE)
     lease = await stores.taken_over(lease)
     await check(stores, lease, await stores.page(lease, PAGE, recovering=True))
 
@@ -106,8 +106,8 @@ async def test_killed_in_the_middle_of_a_bulk_write(stores: Stores, seed: int) -
 async def test_killed_while_the_next_page_was_already_on_its_way(stores: Stores) -> None:
     lease = await first_worker(stores)
     ahead = [*people("dora"), entry("twin of bob", "bob@example.org")]
-    rows = await stores.contacts.insert(lease, lease.job.page, PAGE)
-    await stores.contacts.insert(lease, lease.job.page + 1, ahead)
+    rows = await stores.insert(lease, lease.job.page, PAGE)
+    await stores.insert(lease, lease.job.page + 1, ahead)
     await stores.ledger.record(lease, rows, recovering=False)
     lease = await stores.taken_over(lease)
     assert await stores.commit(lease, PAGE, recovering=True) == UNDISTURBED
@@ -163,7 +163,7 @@ async def test_a_page_that_has_changed_meanwhile_counts_what_stands(stores: Stor
 async def abandoned(stores: Stores, page: list[Entry]) -> Lease:
     """A worker that was killed between the contacts and their rows, on its second page."""
     lease = await first_worker(stores)
-    await stores.contacts.insert(lease, lease.job.page, page)
+    await stores.insert(lease, lease.job.page, page)
     return lease
 
 
@@ -176,7 +176,8 @@ async def test_what_a_dead_worker_created_is_recorded_when_its_job_ends(stores: 
     contacts = {document["_id"]: document for document in await stores.people(import_job_id=lease.job.id)}
     for row in await stores.rows():
         made = contacts[row["contact_id"]]
-        assert (row["display_name"], row["created_at"]) == (made["display_name"], made["imported_at"])
+        assert row["display_name"] == made["display_name"]
+        assert row["created_at"] >= made["imported_at"]
     assert (await stores.ledger.count(lease.job))["imported_contacts"] == len(contacts) == 4
     # Twice is once.
     await stores.contacts.record_unrecorded(lease.job)
@@ -188,7 +189,7 @@ async def test_recording_what_was_left_leaves_every_other_row_alone(stores: Stor
     lease = await first_worker(stores)
     await stores.page(lease, PAGE)
     other = await stores.leased()
-    await stores.contacts.insert(other, other.job.page, people("eve"))
+    await stores.insert(other, other.job.page, people("eve"))
     before = await stores.rows()
     await stores.contacts.record_unrecorded(lease.job)
     assert await stores.rows() == before

@@ -1,5 +1,6 @@
 """The indexes: what the database itself enforces, and what keeps the engine's questions cheap."""
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
@@ -10,8 +11,10 @@ from pymongo.errors import DuplicateKeyError
 
 from everreach.errors import DatabaseError
 from everreach.job import RUNNING, Lease
+from storage import indexes
 from storage.indexes import CONTACT_KEY, CONTACTS, JOBS, LEDGER, ensure_indexes
-from storage.mongo import Database, Document
+from storage.ledger import Row
+from storage.mongo import Database, Document, connect, ping
 from tests.storage.builders import LONG_AGO, STRANGER, USER, Stores, entry, people
 
 
@@ -109,6 +112,38 @@ async def test_once_they_are_mended_the_start_succeeds(database: Database) -> No
     assert CONTACT_KEY in await database[CONTACTS].index_information()
 
 
+async def started_together(database_uri: str) -> list[BaseException | None]:
+    """How each of eight nodes fares that make the indexes at the same moment."""
+    nodes = [connect(database_uri) for _ in range(8)]
+    await asyncio.gather(*(ping(node) for node in nodes))
+    outcomes = await asyncio.gather(*(ensure_indexes(node) for node in nodes), return_exceptions=True)
+    for node in nodes:
+        node.client.close()
+    return outcomes
+
+
+@pytest.mark.gen_test
+async def test_nodes_that_start_together_do_not_disturb_each_other(database: Database, database_uri: str) -> None:
+    await database.client.drop_database(database.name)
+    assert await started_together(database_uri) == [None] * 8
+
+
+@pytest.mark.gen_test
+async def test_of_nodes_that_start_together_none_goes_without_the_key(database: Database, database_uri: str) -> None:
+    await with_duplicates(database, 2)
+    # While the index still fails for one, the database tells another now and then that it exists.
+    for _ in range(3):
+        assert [type(outcome) for outcome in await started_together(database_uri)] == [DatabaseError] * 8
+
+
+@pytest.mark.gen_test
+async def test_a_key_that_cannot_be_used_stops_the_start(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexes, "_TRIES", 2)
+    await database.command("collMod", CONTACTS, index={"name": CONTACT_KEY, "hidden": True})
+    with pytest.raises(DatabaseError, match="Unhide or drop it"):
+        await ensure_indexes(database)
+
+
 async def watched(database: Database, collection: str, asking: Awaitable[object]) -> list[Document]:
     """How the database went about what `asking` asks of this collection, as its own profiler saw it."""
     await database.command("profile", 2)
@@ -185,7 +220,7 @@ async def test_counting_a_jobs_rows_reads_no_row(stores: Stores) -> None:
 @pytest.mark.gen_test
 async def test_counting_a_page_while_recovering_reads_no_row(stores: Stores) -> None:
     lease = await ledger_of(stores)
-    recording = stores.ledger.record(lease, [{"provider_contact_id": "x"}], recovering=True)
+    recording = stores.ledger.record(lease, [Row("x", None, None)], recovering=True)
     _, count = await watched(stores.database, LEDGER, recording)
     assert (await used(stores.database, count), count["docsExamined"]) == ({"outcome"}, 0)
 
@@ -201,11 +236,11 @@ async def test_a_page_of_rows_reads_only_the_rows_up_to_it(stores: Stores, actio
 
 
 @pytest.mark.gen_test
-async def test_looking_up_duplicates_reads_only_those(stores: Stores) -> None:
+async def test_looking_for_duplicates_reads_only_those(stores: Stores) -> None:
     await ledger_of(stores)
     lease = await stores.leased()
     page = people("ada-1", "new", "bob-3")
-    _, lookup = await watched(stores.database, CONTACTS, stores.contacts.insert(lease, lease.job.page, page))
+    lookup, _ = await watched(stores.database, CONTACTS, stores.insert(lease, lease.job.page, page))
     assert (await used(stores.database, lookup), lookup["docsExamined"]) == ({CONTACT_KEY}, 2)
 
 

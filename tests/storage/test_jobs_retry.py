@@ -178,7 +178,7 @@ async def test_a_half_written_page_counts_once_over_both_tries(stores: Stores, r
     page = [*people("ada", "bob"), entry("twin", "ada@example.org"), entry("mute")]
     lease = await stores.leased()
     await stores.commit(lease, people("zoe"))
-    rows = await stores.contacts.insert(lease, lease.job.page, page)
+    rows = await stores.insert(lease, lease.job.page, page)
     if recorded:
         await stores.ledger.record(lease, rows, recovering=False)
     await stores.contacts.record_unrecorded(lease.job)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
+from msgspec import structs
 
 from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
@@ -89,18 +90,6 @@ async def test_the_fence_grows_with_each_worker(stores: Stores) -> None:
 
 
 @pytest.mark.gen_test
-async def test_only_abandoned_leases_count_as_takeovers(stores: Stores) -> None:
-    lease = await stores.leased()
-    lease = await stores.taken_over(lease)
-    assert lease.job.takeovers == 1
-    await stores.other_node.release(lease)
-    lease = await stores.leased(job=lease.job)
-    assert lease.job.takeovers == 1
-    lease = await stores.taken_over(lease)
-    assert (lease.job.takeovers, lease.fence) == (2, 4)
-
-
-@pytest.mark.gen_test
 async def test_renewing_gives_the_full_time_again(stores: Stores) -> None:
     lease = await stores.leased()
     await stores.put(lease.job.id, not_before=await stores.now() + timedelta(seconds=1))
@@ -145,22 +134,22 @@ async def test_the_worker_of_a_job_that_is_gone_does_not_bring_it_back(stores: S
 
 
 @pytest.mark.gen_test
-async def test_reloading_shows_an_advance_whose_answer_was_lost(stores: Stores) -> None:
+async def test_beginning_again_shows_an_advance_whose_answer_was_lost(stores: Stores) -> None:
     lease = await stores.leased()
     unanswered = copy.copy(lease)
     await stores.leases.advance(unanswered, Tally(imported=3), Cursor("page 2"), None)
     assert lease.job.page == 0
     lease.valid_until = 0.0
-    await stores.leases.reload(lease)
-    assert lease.job == unanswered.job
+    await stores.leases.begin(lease)
+    assert lease.job == structs.replace(unanswered.job, half_written=True)
     assert (lease.job.page, lease.job.imported_contacts, lease.job.cursor) == (1, 3, Cursor("page 2"))
     lease.check()
 
 
 @pytest.mark.gen_test
-async def test_reloading_shows_that_an_advance_never_arrived(stores: Stores) -> None:
+async def test_beginning_again_shows_that_an_advance_never_arrived(stores: Stores) -> None:
     lease = await stores.leased()
-    await stores.leases.reload(lease)
+    await stores.leases.begin(lease)
     assert (lease.job.page, lease.job.status) == (0, Status.FETCHING)
 
 

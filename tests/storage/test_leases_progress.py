@@ -38,14 +38,6 @@ async def test_pages_add_up(stores: Stores) -> None:
     assert (job.page, job.cursor.position) == (3, "page 2")
 
 
-@pytest.mark.gen_test
-async def test_a_committed_page_resets_the_takeovers(stores: Stores) -> None:
-    lease = await stores.taken_over(await stores.leased())
-    assert lease.job.takeovers == 1
-    await stores.other_node.advance(lease, PAGE, Cursor("next"), None)
-    assert lease.job.takeovers == 0
-
-
 @pytest.mark.parametrize(
     ("totals", "shown"),
     [

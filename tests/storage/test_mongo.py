@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from pymongo import errors as driver
 from everreach.errors import DatabaseAwayError, DatabaseError, LeaseLostError
 from everreach.job import RUNNING, Lease
 from storage.embedded import find_mongod
-from storage.mongo import PASSING_CODES, Database, connect, ping, translate, translated, verify
+from storage.mongo import PASSING_CODES, POOL_SIZE, Database, connect, ping, translate, translated, verify
 from storage.mongod_process import HOST, free_port
 from tests.storage.builders import USER, Stores, failing, people, state_of
 
@@ -204,8 +205,8 @@ ACTS: Final[dict[str, tuple[str, Act]]] = {
     "cancel": ("findAndModify", lambda stores, lease: stores.jobs.cancel(lease.job.id, USER)),
     "get": ("find", lambda stores, lease: stores.jobs.get(lease.job.id, USER)),
     "renew": ("update", lambda stores, lease: stores.leases.renew(lease)),
-    "reload": ("findAndModify", lambda stores, lease: stores.leases.reload(lease)),
-    "contacts": ("insert", lambda stores, lease: stores.contacts.insert(lease, lease.job.page, people("ada"))),
+    "begin": ("findAndModify", lambda stores, lease: stores.leases.begin(lease)),
+    "contacts": ("insert", lambda stores, lease: stores.insert(lease, lease.job.page, people("ada"))),
     "count": ("aggregate", lambda stores, lease: stores.ledger.count(lease.job)),
 }
 
@@ -231,12 +232,12 @@ async def test_a_primary_that_steps_down_is_told(database: Database, database_ur
         lease = await stores.leased()
         async with failing(database, "findAndModify", errorCode=code):
             with pytest.raises(DatabaseAwayError) as caught:
-                await stores.leases.reload(lease)
+                await stores.leases.begin(lease)
         assert caught.value.message == AWAY
-        await stores.leases.reload(lease)
+        await stores.leases.begin(lease)
 
 
-@pytest.mark.parametrize("act", ["create", "cancel", "renew", "reload"])
+@pytest.mark.parametrize("act", ["create", "cancel", "renew", "begin"])
 @pytest.mark.gen_test
 async def test_what_no_majority_acknowledged_is_not_called_done(stores: Stores, act: str) -> None:
     lease = await stores.leased()
@@ -265,3 +266,18 @@ async def test_a_refusal_that_will_not_pass_is_not_called_away(stores: Stores) -
             await stores.jobs.due(RUNNING, 10)
     assert type(caught.value) is DatabaseError
     assert caught.value.message == "The database refused a statement (OperationFailure)."
+
+
+FORK = """
+import os
+import motor.frameworks.asyncio as motor
+import storage.mongo
+if (child := os.fork()) == 0:
+    os._exit(motor._EXECUTOR._max_workers)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_has_a_thread_for_each_connection_too() -> None:
+    forked = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=30, check=True)
+    assert int(forked.stdout) == POOL_SIZE

@@ -45,7 +45,7 @@ EVENTS: Final = st.sampled_from(
         *["stride"] * 24,
         *["time_passes"] * 8,
         *["sleep", "crash", "fail", "retry"] * 4,
-        *["fail_for_good", "release", "regain", "renew", "refresh", "begin_again"] * 2,
+        *["fail_for_good", "release", "begin", "renew", "refresh", "begin_again"] * 2,
         "cancel",
     ]
 )
@@ -65,6 +65,7 @@ class Worker:
 
     node: LeaseStore
     lease: Lease
+    begun: bool = False
     recovering: bool = False
     unrecorded: bool = False
     """Whether an earlier attempt may have created contacts that have no row yet."""
@@ -75,9 +76,10 @@ class Worker:
     tally: Tally | None = None
     """What the page behind adds, once its rows are written."""
 
-    def begin(self, *, recovering: bool) -> None:
+    def begin(self) -> None:
         """Go on at the cursor, as the job has it now."""
-        self.recovering = self.unrecorded = recovering
+        self.begun, self.recovering = True, self.lease.job.half_written
+        self.unrecorded = self.recovering
         self.place, self.waiting, self.tally = int(self.lease.job.cursor.position or 0), [], None
 
     @property
@@ -105,6 +107,8 @@ class Protocol(RuleBasedStateMachine):
         self._workers: dict[str, Worker] = {}
         self._holder: Worker | None = None
         self._seen = dict.fromkeys(GROWING, 0)
+        self._gone = 0
+        """How often a worker died, or slept until its lease had ended."""
         self._changed = False
 
     @initialize()
@@ -128,7 +132,9 @@ class Protocol(RuleBasedStateMachine):
             getattr(self, event)()
         elif event == "sleep":
             self.sleep(name, count=count, ahead=ahead, fails=lost)
-        elif worker := self._workers.get(name):
+        elif (worker := self._workers.get(name)) and not worker.begun and event not in {"crash", "renew"}:
+            self.begin(worker, lost=lost)
+        elif worker:
             getattr(self, event)(worker, lost=lost)
 
     # What workers do. Where an answer is lost, a bulk write may have come through in part.
@@ -147,14 +153,14 @@ class Protocol(RuleBasedStateMachine):
             return
         self._changed, self._holder = True, None
         if not lost:
-            worker = self._holder = self._workers[name] = Worker(self._nodes[name], lease)
-            worker.begin(recovering=lease.fence > 1)
-            if lease.job.takeovers >= TAKEOVER_LIMIT:
-                self.fail(worker, lost=False)
+            self._holder = self._workers[name] = Worker(self._nodes[name], lease)
 
     def step(self, worker: Worker, *, ahead: bool, part: int | None) -> None:
         """The next statement of an import; `ahead` puts the contacts of a page before the rows of the one before."""
         last = False
+        if not worker.begun:
+            self.begin(worker, lost=part is not None)
+            return
         if worker.unrecorded:
             statement = self._recover
         elif worker.taken < len(BOOK) and len(worker.waiting) <= ahead:
@@ -172,7 +178,7 @@ class Protocol(RuleBasedStateMachine):
 
     def _insert(self, worker: Worker, part: int | None) -> None:
         number = worker.lease.job.page + len(worker.waiting)
-        worker.waiting.append(self._do(self._stores.contacts.insert(worker.lease, number, BOOK[worker.taken][:part])))
+        worker.waiting.append(self._do(self._stores.insert(worker.lease, number, BOOK[worker.taken][:part])))
 
     def _record(self, worker: Worker, part: int | None) -> None:
         rows = worker.waiting[0][:part]
@@ -189,17 +195,21 @@ class Protocol(RuleBasedStateMachine):
         worker.recovering, worker.tally = False, None
         del worker.waiting[0]
 
-    def regain(self, worker: Worker, *, lost: bool = False) -> None:
-        """Look again, after an answer that did not come or a lease that seems lost."""
+    def begin(self, worker: Worker, *, lost: bool = False) -> None:
+        """Begin, or begin again, after an answer that did not come or a lease that seems lost."""
+        self._changed = True
         try:
-            self._write(worker, worker.node.reload(worker.lease))
+            for _ in range(1 + lost):
+                self._write(worker, worker.node.begin(worker.lease))
         except LeaseLostError:
             job = self._job
             if job.status is Status.CANCELLED and job.fence == worker.lease.fence:
                 self._settle(job)
             self._leave(worker)
         else:
-            worker.begin(recovering=True)
+            worker.begin()
+            if worker.lease.job.takeovers >= TAKEOVER_LIMIT:
+                self.fail(worker, lost=False)
 
     def begin_again(self, worker: Worker, *, lost: bool) -> None:
         """The provider no longer knows the place in its listing, and the step behind is done."""
@@ -231,12 +241,14 @@ class Protocol(RuleBasedStateMachine):
     # What happens to them, and what nodes and people do.
 
     def crash(self, worker: Worker, *, lost: bool) -> None:
+        self._gone += 1
         self._leave(worker)
 
     def sleep(self, name: str, *, count: int, ahead: bool, fails: bool) -> None:
         """A worker is stopped until its lease has ended, and the other works; when it wakes it knows all it knew."""
         if worker := self._workers.get(name):
             worker.lease.valid_until = 0
+            self._gone += 1
             if self._holder is worker:
                 self._wait()
             other = next(other for other in self._nodes if other != name)
@@ -275,6 +287,7 @@ class Protocol(RuleBasedStateMachine):
         assert all(shown[name] <= rows[name] for name in COUNTERS)
         assert document["total_contacts"] >= document["processed_contacts"]
         assert all(document[name] >= self._seen[name] for name in GROWING)
+        assert document["takeovers"] <= self._gone
         self._seen = {name: document[name] for name in GROWING}
         if settled(document):
             assert shown == rows
@@ -285,6 +298,7 @@ class Protocol(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not self._job_id:
             return
+        self._gone += len(self._workers)
         self._workers.clear()
         self.time_passes()
         assert settled(self._document) or Status(self._document["status"]) not in ENDS
@@ -324,7 +338,7 @@ class Protocol(RuleBasedStateMachine):
         except LeaseLostError:
             lost = True
         if lost:
-            self.regain(worker)
+            self.begin(worker)
         elif last:
             self._leave(worker)
 

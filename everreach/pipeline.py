@@ -1,0 +1,84 @@
+"""The pages of a turn on their way into the database: one is prepared, one inserted, and one recorded and committed."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from everreach.behind import Behind
+from everreach.contact import Page
+from everreach.errors import ProviderError
+from everreach.job import Lease
+from everreach.listing import Listing
+from storage.contacts import ContactStore, Prepared
+from storage.leases import LeaseStore
+from storage.ledger import Ledger, Row
+
+
+class Pipeline:
+    """Writes the pages of one lease in their order. Use as an async context manager: what was begun is finished.
+
+    A page is inserted only when the page before the one before it is committed, so that whoever takes the job over
+    finds the contacts of two pages at most that no row tells of.
+    """
+
+    def __init__(
+        self,
+        contacts: ContactStore,
+        ledger: Ledger,
+        leases: LeaseStore,
+        lease: Lease,
+        listing: Listing,
+        *,
+        max_contacts: int,
+        recovering: bool,
+    ) -> None:
+        self._contacts = contacts
+        self._ledger = ledger
+        self._leases = leases
+        self._lease = lease
+        self._listing = listing
+        self._max_contacts = max_contacts
+        self._recovering = recovering
+        self._number = lease.job.page
+        self._recording = 0
+        self._steps = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._committing = await self._steps.enter_async_context(Behind())
+        self._inserting = await self._steps.enter_async_context(Behind())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._steps.__aexit__(kind, error, trace)
+
+    async def put(self, page: Page) -> None:
+        """Take the next page. Raises what became of the pages before it."""
+        prepared = await self._contacts.prepare(self._lease.job, self._number, page.entries)
+        self._number += 1
+        await self._inserting.follow(self._insert(page, prepared))
+
+    async def emptied(self) -> None:
+        """Wait until every page that was put is committed."""
+        await self._inserting.done()
+        await self._committing.done()
+
+    async def _insert(self, page: Page, prepared: Sequence[Prepared]) -> None:
+        room = self._max_contacts - self._lease.job.processed_contacts - self._recording
+        rows = await self._contacts.insert(self._lease, prepared[:room])
+        await self._committing.follow(self._commit(page, rows, whole=len(prepared) <= room))
+        self._recording = len(rows)
+
+    async def _commit(self, page: Page, rows: Sequence[Row], *, whole: bool) -> None:
+        recovering, self._recovering = self._recovering, False
+        tally = await self._ledger.record(self._lease, rows, recovering=recovering)
+        if not whole:
+            raise ProviderError(f"The account holds more than {self._max_contacts} contacts, the most of one import.")
+        if page.next is None:
+            await self._leases.finish(self._lease, tally)
+        else:
+            barren_limit = 1000 + self._max_contacts // 100
+            cursor = self._listing.move(page.next, fresh=tally.processed > 0, barren_limit=barren_limit)
+            await self._leases.advance(self._lease, tally, cursor, page.total)
