@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from socket import socket
 from typing import Final, Self
@@ -17,11 +18,14 @@ from everreach.jwks import KeySet
 from everreach.runner import Runner
 from everreach.tokens import Authenticator
 from everreach.vault import Vault
+from everreach.watch import Watch
 from handlers import routes
 from handlers.base import NotFoundHandler
+from handlers.followers import Followers
 from handlers.services import Services
 from providers import connect as connect_providers
 from providers.http import Http
+from storage.changes import JobChanges
 from storage.contacts import ContactStore
 from storage.embedded import EmbeddedMongod
 from storage.indexes import ensure_indexes
@@ -33,14 +37,19 @@ from storage.rate_limits import RateLimits
 
 _HEADER_LIMIT: Final = 32768  # Bytes: a signed-in person's token may be several thousand.
 _REQUEST_LIMIT: Final = 1024 * 1024  # Bytes: what is above our own limit, and below this, gets an answer in JSON.
+_BACKLOG: Final = 4096  # Connections that wait to be taken: a burst shall wait a moment and not be turned away.
 _log = logging.getLogger(__name__)
 
 
 class Node:
-    """One server: its database client, its workers and its listening sockets. Nodes share nothing but the database."""
+    """One server: its database client, its workers and its listening sockets. Nodes share nothing but the database.
 
-    def __init__(self, config: Config) -> None:
+    Those that one parent forked share its `sockets` too; without any a node opens its own.
+    """
+
+    def __init__(self, config: Config, sockets: Sequence[socket] = ()) -> None:
         self._config = config
+        self._given = sockets
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -63,25 +72,21 @@ class Node:
         await ensure_indexes(self._database)
         self._http = await stack.enter_async_context(Http())
         self.services = self._services()
-        sockets = self._listening()
+        self.services.watch.start()
+        stack.push_async_callback(self.services.watch.stop)
+        sockets = self._given or listen(self._config)
+        self.port: int = sockets[0].getsockname()[1]
         server = HTTPServer(
             make_application(self.services), max_header_size=_HEADER_LIMIT, max_buffer_size=_REQUEST_LIMIT
         )
         server.add_sockets(sockets)
         stack.push_async_callback(server.close_all_connections)
+        stack.push_async_callback(self.services.followers.gone)
         stack.push_async_callback(self.services.runner.stop, self._config.everreach_shutdown_seconds)
+        stack.push_async_callback(self.services.followers.dismiss)
         stack.callback(server.stop)
+        self.services.followers.start()
         self.services.runner.start()
-        _log.info("listening on port %d", self.port)
-
-    def _listening(self) -> list[socket]:
-        port = self._config.port
-        try:
-            sockets = bind_sockets(port, self._config.host)
-        except OSError as error:
-            raise EverReachError(f"Cannot listen on port {port}: {error.strerror}. Set PORT to another.") from None
-        self.port: int = sockets[0].getsockname()[1]
-        return sockets
 
     async def _database_uri(self, stack: AsyncExitStack) -> str:
         if self._config.mongodb_uri:
@@ -120,8 +125,18 @@ class Node:
                 limit=config.everreach_max_imports,
                 lease_seconds=config.everreach_lease_seconds,
             ),
+            watch=Watch(jobs, JobChanges(database).follow),
+            followers=Followers(),
             ping=lambda: ping(database),
         )
+
+
+def listen(config: Config) -> list[socket]:
+    """Open the listening sockets. Raises EverReachError where the port cannot be had."""
+    try:
+        return bind_sockets(config.port, config.host, backlog=_BACKLOG)
+    except OSError as error:
+        raise EverReachError(f"Cannot listen on port {config.port}: {error.strerror}. Set PORT to another.") from None
 
 
 def make_authenticator(config: Config, http: Http) -> Authenticator:
@@ -151,6 +166,8 @@ def make_application(services: Services) -> Application:
 
 
 def _log_request(handler: RequestHandler) -> None:
+    if getattr(handler, "frequent", False) and handler.get_status() < 400:
+        return
     request = handler.request
     request_id = getattr(handler, "request_id", "-")
     milliseconds = 1000 * request.request_time()

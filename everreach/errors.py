@@ -11,9 +11,11 @@
     │   │   ├── InvalidProviderError  400
     │   │   └── NotConfiguredError    400, with the page where the provider is set up
     │   ├── UnauthorizedError         401
+    │   ├── ForbiddenError            403
     │   ├── JobNotFoundError          404
     │   ├── ConflictError             409
     │   ├── PayloadTooLargeError      413
+    │   ├── UpgradeRequiredError      426
     │   ├── TooManyRequestsError      429, with the seconds to wait
     │   └── UnavailableError          503
     ├── CallbackError                 an OAuth callback that cannot go on; its code goes to the app
@@ -125,6 +127,13 @@ class UnauthorizedError(ApiError):
         return {"WWW-Authenticate": "Bearer"}
 
 
+class ForbiddenError(ApiError):
+    """This page may not follow an import."""
+
+    status = 403
+    title = "Forbidden"
+
+
 class JobNotFoundError(ApiError):
     """Import job not found or access denied"""
 
@@ -144,6 +153,18 @@ class PayloadTooLargeError(ApiError):
 
     status = 413
     title = "Payload Too Large"
+
+
+class UpgradeRequiredError(ApiError):
+    """This address is for websockets, version 13, only."""
+
+    status = 426
+    title = "Upgrade Required"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What has to be spoken, https://www.rfc-editor.org/rfc/rfc9110#section-15.5.22."""
+        return {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
 
 
 class TooManyRequestsError(ApiError):

@@ -7,11 +7,13 @@ lasting id of their own, which they keep when they sign up, so they may import.
 
 import base64
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from cachetools import TLRUCache
 from jwt import PyJWK, PyJWS
 from jwt.exceptions import PyJWTError
 from msgspec import UNSET, Meta, UnsetType
@@ -24,6 +26,9 @@ MIN_SECRET_BYTES = 32
 """HS256 needs a key no shorter than its hash: https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
 CLOCK_SKEW_SECONDS = 5.0
 """How far ahead of ours the issuer's clock may be. It forgives `nbf` and `iat`, never `exp`."""
+
+MAX_KNOWN_TOKENS = 10_000
+"""So many of those who called last need no second look at their signature; each costs us less than a kilobyte."""
 
 # Beyond the year 9999 a number is no moment that anything could wait for.
 _Moment = Annotated[float, Meta(ge=0, lt=253_402_300_800)]
@@ -54,11 +59,32 @@ class _Claims(msgspec.Struct):
     iss: str | None = None
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What a signature vouched for. It is worth no more than the key that it was checked with."""
+
+    header: _Header
+    key: PyJWK | str = field(repr=False)
+    caller: Caller
+    not_before: float
+
+    def caller_now(self) -> Caller:
+        """The caller, at this moment. Raises UnauthorizedError before the token begins and after it has ended."""
+        now = time.time()
+        if not (self.not_before <= now + CLOCK_SKEW_SECONDS and now < self.caller.expires_at):
+            raise UnauthorizedError
+        return self.caller
+
+
 class Authenticator:
     """Tells whose token it is. Each algorithm is verified only with its own kind of key.
 
     `secret` allows HS256 (at least 32 bytes, else ValueError), `keys` allow ES256 and RS256, and with an `issuer` every
     token has to name it, whatever signed it.
+
+    A token's signature is checked once for each key. Everything else is asked each time: the moment, and whether the
+    key set still gives the same key. So a key that Supabase withdraws, or that only ran out, ends here too, and keys
+    that serve while Supabase is away go on serving.
     """
 
     def __init__(self, *, secret: str | None, issuer: str | None, keys: KeySet | None) -> None:
@@ -68,6 +94,10 @@ class Authenticator:
         self._issuer = issuer
         self._keys = keys
         self._signatures = PyJWS(algorithms=["HS256", "ES256", "RS256"])
+        # Tokens that have ended are the first to go. The digest stands for the token, so that none rests in memory.
+        self._known: TLRUCache[bytes, _Known] = TLRUCache(
+            MAX_KNOWN_TOKENS, lambda _digest, known, _now: known.caller.expires_at, timer=time.time
+        )
 
     async def caller(self, authorization: str | None) -> Caller:
         """Whose `Authorization` header this is: `Bearer` in any case, and one token. Raises UnauthorizedError."""
@@ -80,6 +110,16 @@ class Authenticator:
         """Whose token this is. Raises UnauthorizedError, the same for every fault, and where no key can be had."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise UnauthorizedError
+        digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        known = self._known.get(digest)
+        if known and known.key is await self._key(known.header):
+            return known.caller_now()
+        known = await self._check(token)
+        caller = known.caller_now()
+        self._known[digest] = known
+        return caller
+
+    async def _check(self, token: str) -> _Known:
         try:
             header = _header(token)
             key = await self._key(header)
@@ -87,8 +127,11 @@ class Authenticator:
             claims = msgspec.json.decode(payload, type=_Claims)
         except (PyJWTError, ValueError, RecursionError):
             raise UnauthorizedError from None
-        self._check(claims)
-        return Caller(str(claims.sub), claims.exp)
+        audience = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+        ours = self._issuer is None or claims.iss == self._issuer
+        if not (ours and "authenticated" in audience):
+            raise UnauthorizedError
+        return _Known(header, key, Caller(str(claims.sub), claims.exp), max(claims.nbf, claims.iat))
 
     async def _key(self, header: _Header) -> PyJWK | str:
         if header.alg == "HS256":
@@ -98,14 +141,6 @@ class Authenticator:
         if key is None:
             raise UnauthorizedError
         return key
-
-    def _check(self, claims: _Claims) -> None:
-        now = time.time()
-        audience = [claims.aud] if isinstance(claims.aud, str) else claims.aud
-        current = max(claims.nbf, claims.iat) <= now + CLOCK_SKEW_SECONDS and now < claims.exp
-        ours = self._issuer is None or claims.iss == self._issuer
-        if not (current and ours and "authenticated" in audience):
-            raise UnauthorizedError
 
 
 def _header(token: str) -> _Header:

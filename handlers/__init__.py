@@ -6,17 +6,23 @@ from tornado.web import RequestHandler
 
 from handlers.base import BaseHandler
 from handlers.callback import CallbackHandler
+from handlers.events import EventsHandler
 from handlers.health import HealthHandler, LiveHandler, ReadyHandler
-from handlers.jobs import CancelHandler, ContactsHandler, ListHandler, RetryHandler, StatusHandler
+from handlers.jobs import CancelHandler, ContactsHandler, ListHandler, RetryHandler
 from handlers.services import Services
 from handlers.start import StartHandler
+from handlers.status import StatusHandler
+from handlers.stream import StreamHandler
 
 BASE: Final = "/api/v1/contacts/import"
 
 ROUTES: Final[tuple[tuple[str, type[BaseHandler]], ...]] = (
+    # Routes are tried in this order, and nearly every request asks for a status.
+    (rf"{BASE}/status/([^/]+)", StatusHandler),
     (rf"{BASE}/health", HealthHandler),
     (rf"{BASE}/list", ListHandler),
-    (rf"{BASE}/status/([^/]+)", StatusHandler),
+    (rf"{BASE}/status/([^/]+)/ws", StreamHandler),
+    (rf"{BASE}/status/([^/]+)/events", EventsHandler),
     (rf"{BASE}/jobs/([^/]+)/cancel", CancelHandler),
     (rf"{BASE}/jobs/([^/]+)/retry", RetryHandler),
     (rf"{BASE}/jobs/([^/]+)/contacts", ContactsHandler),

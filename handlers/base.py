@@ -28,6 +28,8 @@ class BaseHandler(RequestHandler):
     """Answers in JSON, whatever happens, and never says what the server is made of."""
 
     cacheable: ClassVar[bool] = False
+    frequent: ClassVar[bool] = False
+    """Whether there are so many that the log holds only those that went wrong."""
     services: Services
 
     def initialize(self, services: Services) -> None:
@@ -98,8 +100,8 @@ class BaseHandler(RequestHandler):
         if frontend and self.request.headers.get("Origin") == frontend:
             self.set_header("Access-Control-Allow-Origin", frontend)
             self.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-            self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type")
-            self.set_header("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+            self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, Last-Event-ID")
+            self.set_header("Access-Control-Expose-Headers", "ETag, Retry-After, X-Request-Id")
             self.set_header("Access-Control-Max-Age", "600")
 
 

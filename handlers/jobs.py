@@ -1,4 +1,4 @@
-"""A person's jobs: the list, one job's status, its end by the person's will, and what became of each contact."""
+"""A person's jobs: the list, an end or a new try by the person's will, and what became of each contact."""
 
 from datetime import datetime
 from typing import Any
@@ -21,16 +21,6 @@ class JobHandler(BaseHandler):
         if job is None:
             raise JobNotFoundError
         return job
-
-
-class StatusHandler(JobHandler):
-    """The job now."""
-
-    async def get(self, job_id: str) -> None:
-        """The status document."""
-        user_id = (await self.caller()).user_id
-        await self.services.limits.hit(self.services.config.status_rate, "status", user_id)
-        self.write_json((await self.job_of(user_id, job_id)).view())
 
 
 class ListHandler(BaseHandler):
@@ -62,6 +52,7 @@ class CancelHandler(JobHandler):
         if job is None:
             raise ConflictError
         self.services.runner.call_off(job_id)
+        self.services.watch.offer(job)
         self.write_json(job.view())
 
 
@@ -78,6 +69,7 @@ class RetryHandler(ConsentHandler, JobHandler):
         answer = {"job_id": job_id, "provider": name}
         job = await self.services.jobs.retry(job_id, user_id)
         if job:
+            self.services.watch.offer(job)
             self.services.runner.spawn(job)
         else:
             answer["authorization_url"] = await self._ask_again(job_id, user_id, name)

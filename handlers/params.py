@@ -13,6 +13,7 @@ LIMIT_CAP: Final = 100
 
 # More digits than these are no page of anything, and would not fit the database's integers for long.
 _WHOLE = re.compile(r"[0-9]{1,15}")
+_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 def text(request: HTTPServerRequest, name: str) -> str | None:
@@ -34,6 +35,16 @@ def whole(request: HTTPServerRequest, name: str, default: int, *, least: int = 0
     if not _WHOLE.fullmatch(given) or int(given) < least:
         raise BadRequestError(f"The parameter {name} must be a whole number from {least}.")
     return int(given)
+
+
+def seconds(request: HTTPServerRequest, name: str, most: float) -> float:
+    """A number of seconds from 0, 0 where absent; above `most` it counts as that. Raises BadRequestError."""
+    given = text(request, name)
+    if given is None:
+        return 0.0
+    if not _SECONDS.fullmatch(given):
+        raise BadRequestError(f"The parameter {name} must be a number of seconds from 0.")
+    return min(float(given), most)
 
 
 def choice(request: HTTPServerRequest, name: str, choices: Container[str], spoken: str) -> str | None:

@@ -7,6 +7,8 @@ from everreach.config import Config
 from everreach.runner import Runner
 from everreach.tokens import Authenticator
 from everreach.vault import Vault
+from everreach.watch import Watch
+from handlers.followers import Followers
 from providers.base import Provider
 from storage.jobs import JobStore
 from storage.ledger import Ledger
@@ -25,4 +27,6 @@ class Services:
     providers: Mapping[str, Provider]
     vault: Vault
     runner: Runner
+    watch: Watch
+    followers: Followers
     ping: Callable[[], Awaitable[None]]

@@ -16,10 +16,11 @@ SANDBOX = "providers.sandbox"
 
 # From the roof to the ground. A module sees what is below it and its own group, never the other group of its layer.
 LAYERS: list[list[set[str]]] = [
-    [{"everreach.app", "everreach.__main__", "everreach.check", "everreach.demo", "everreach.demo_client"}],
+    [{f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "workers")}],
     [{"handlers"}],
-    [{"everreach.runner"}],
+    [{"everreach.runner"}, {"everreach.watch"}],
     [{"everreach.importer"}],
+    [{"everreach.pipeline"}],
     [{"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"}],
     [{"providers"}, {"storage"}],
     [

@@ -10,6 +10,7 @@ import pytest
 
 from everreach.errors import DatabaseError
 from storage.embedded import find_mongod
+from tests.handlers.following import check_states, events, events_to_the_end, states_to_the_end, websocket
 from tests.replica_set import ReplicaSet
 from tests.test_crash import Import, check_undisturbed
 from tests.world import ACCOUNT, World, new_user
@@ -37,7 +38,8 @@ class Witness:
 
     def __init__(self, world: World, one: Import) -> None:
         self._world = world
-        self._one = one
+        self.one = one
+        self.origin = world.origin
         self.answers = {200: 0, 503: 0}
         self.longest = 0.0
         self.last: dict[str, Any] = {}
@@ -46,7 +48,7 @@ class Witness:
         """Until the job has ended."""
         while not self.last.get("completed_at"):
             began = time.monotonic()
-            answer = await self._world.api("GET", f"/status/{self._one.job_id}", self._one.user)
+            answer = await self._world.api("GET", f"/status/{self.one.job_id}", self.one.user)
             self.longest = max(self.longest, time.monotonic() - began)
             self.answers[answer.status] += 1
             if answer.status == 200:
@@ -86,7 +88,7 @@ async def watched_import(replica_set: ReplicaSet, name: str) -> AsyncIterator[Wi
         await world.close()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_primary_that_steps_down_twice_is_no_matter(replica_set: ReplicaSet) -> None:
     async with watched_import(replica_set, "step_down") as witness:
         await asyncio.to_thread(replica_set.step_down)
@@ -97,7 +99,23 @@ async def test_a_primary_that_steps_down_twice_is_no_matter(replica_set: Replica
         assert witness.last["processed_contacts"] < SIZE
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
+async def test_whoever_follows_sees_the_true_end_though_the_primary_stepped_down(replica_set: ReplicaSet) -> None:
+    async with (
+        watched_import(replica_set, "followed") as witness,
+        websocket(witness.origin, witness.one.job_id, witness.one.user) as line,
+        events(witness.origin, witness.one.job_id, witness.one.user) as answer,
+    ):
+        told = asyncio.gather(states_to_the_end(line, 20), events_to_the_end(answer))
+        await asyncio.to_thread(replica_set.step_down)
+        assert witness.last["processed_contacts"] < SIZE
+        for states in await told:
+            check_states(states)
+            counts = [states[-1][name] for name in ("status", "processed_contacts", "total_contacts")]
+            assert counts == ["completed", SIZE, SIZE]
+
+
+@pytest.mark.gen_test(timeout=180)
 async def test_a_primary_that_is_killed_takes_nothing_with_it(replica_set: ReplicaSet) -> None:
     async with watched_import(replica_set, "killed") as witness:
         lost = await asyncio.to_thread(replica_set.kill_primary)

@@ -177,3 +177,36 @@ async def test_while_the_database_fails_it_is_503_at_once(world: World) -> None:
     async with database_failing(world), asyncio.timeout(2):
         check_error(await world.api("GET", f"/status/{job_id}", user), 503, "Service Unavailable")
     await world.status(job_id, user)
+
+
+@pytest.mark.gen_test
+async def test_who_has_the_version_is_spared_the_body(world: World) -> None:
+    user = new_user()
+    job_id, page = await world.start("google", user)
+    first = await world.api("GET", f"/status/{job_id}", user)
+    tag = first.headers["Etag"]
+    assert re.fullmatch(r'"\d+"', tag)
+    for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+        same = await world.api("GET", f"/status/{job_id}", user, **{"If-None-Match": known})
+        assert (same.status, same.body, same.headers["Etag"]) == (304, b"", tag)
+        check_headers(same)
+    for other in ('"x"', tag.strip('"'), '"0"', "", "garbage"):
+        whole = await world.api("GET", f"/status/{job_id}", user, **{"If-None-Match": other})
+        assert (whole.status, whole.body) == (200, first.body)
+    # A tag opens nothing: strangers are strangers whatever they have.
+    stranger = await world.api("GET", f"/status/{job_id}", new_user(), **{"If-None-Match": "*"})
+    check_error(stranger, 404)
+    await world.decide(page, "deny")
+    assert (await world.api("POST", f"/jobs/{job_id}/cancel", user)).status == 200
+    changed = await world.api("GET", f"/status/{job_id}", user, **{"If-None-Match": tag})
+    assert (changed.status, changed.json["status"]) == (200, "cancelled")
+    assert changed.headers["Etag"] == f'"{changed.json["version"]}"' != tag
+
+
+@pytest.mark.settings(rate_limit_status="2/minute")
+@pytest.mark.gen_test
+async def test_a_304_counts_too(world: World) -> None:
+    user = new_user()
+    job_id, _ = await world.start("google", user)
+    for status in (304, 304, 429):
+        assert (await world.api("GET", f"/status/{job_id}", user, **{"If-None-Match": "*"})).status == status

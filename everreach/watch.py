@@ -1,0 +1,196 @@
+"""Wakes those who wait for a job, and remembers what the change stream keeps fresh: one stream, one hub for a process.
+
+The document in the database is the truth, and a wake-up only a hint: whoever follows a job is shown whole states, the
+latest, and never a list of what happened.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+import msgspec
+from cachetools import LRUCache
+
+from everreach.errors import DatabaseError, JobNotFoundError
+from everreach.job import RUNNING, Job, Status
+from storage.changes import LIFE_SECONDS, Sign
+from storage.jobs import JobStore
+
+FRAME_SECONDS: Final = 0.25
+"""The least time between two states of one job that its followers are shown."""
+
+STALE_SECONDS: Final = 4 * LIFE_SECONDS
+"""How long after its last sign the stream's word still counts; with it everything here ends to be fresh."""
+
+_REMEMBERED: Final = 20_000
+_BATCH: Final = 100  # Followers that are told at a time: a few milliseconds, and then requests are answered.
+# Other statuses end by something that another node does and the person waits for, such as the consent: the built
+# client looks once when it comes back, and must not be shown what was true a moment before.
+_REMEMBERABLE: Final = RUNNING | {Status.COMPLETED, Status.CANCELLED}
+
+
+class View(msgspec.Struct, frozen=True, gc=False):
+    """A job as its owner sees it, encoded once for all who ask."""
+
+    user_id: str
+    version: int
+    status: Status
+    body: bytes
+    """The status document as JSON."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether no other state follows by itself."""
+        return self.status.ended
+
+
+class Follower(Protocol):
+    """Somebody who wants to see a job's states."""
+
+    def show(self, view: View) -> None:
+        """Take the latest state, or one that was shown before. Must neither block nor raise."""
+
+
+class _Entry:
+    """What is known of one job, and who follows it."""
+
+    def __init__(self) -> None:
+        self.view: View | None = None
+        self.keepers = 0
+        self.followers: dict[Follower, None] = {}
+        self.told_at = 0.0
+        self.telling: asyncio.Task[None] | None = None
+
+
+async def _show_all(entry: _Entry, view: View) -> None:
+    for place, follower in enumerate(list(entry.followers), 1):
+        if follower in entry.followers:
+            follower.show(view)
+        if place % _BATCH == 0:
+            await asyncio.sleep(0)
+
+
+class Watch:
+    """The hub of one process. Start it before the first question, stop it after the last."""
+
+    def __init__(self, jobs: JobStore, changes: Callable[[], AsyncIterator[Job | Sign]]) -> None:
+        self._jobs = jobs
+        self._changes = changes
+        self._recent: LRUCache[str, _Entry] = LRUCache(_REMEMBERED)
+        # Somebody follows these, or reads them just now. Nothing that is told of them is lost.
+        self._kept: dict[str, _Entry] = {}
+        self._sign_at: float | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._listening = asyncio.create_task(self._listen(), name="watch")
+
+    async def stop(self) -> None:
+        """Listen no longer."""
+        if self._listening:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+
+    @property
+    def _fresh(self) -> bool:
+        return self._sign_at is not None and time.monotonic() < self._sign_at + STALE_SECONDS
+
+    @property
+    def followers(self) -> int:
+        """How many there are at the moment."""
+        return sum(len(entry.followers) for entry in self._kept.values())
+
+    async def view(self, job_id: str, user_id: str) -> View:
+        """The job now. Raises JobNotFoundError, the same for an unknown job and a stranger's."""
+        entry = self._known(job_id)
+        view = entry.view if entry else None
+        if view is None or view.status not in _REMEMBERABLE or not self._fresh:
+            view = await self._read(job_id, user_id)
+        if view is None or view.user_id != user_id:
+            raise JobNotFoundError
+        return view
+
+    @contextmanager
+    def following(self, job_id: str, follower: Follower) -> Iterator[None]:
+        """While inside, the follower is shown every state that comes, at most one each FRAME_SECONDS."""
+        with self._keeping(job_id) as entry:
+            entry.told_at = entry.told_at if entry.followers else time.monotonic()
+            entry.followers[follower] = None
+            try:
+                yield
+            finally:
+                del entry.followers[follower]
+
+    def offer(self, job: Job) -> None:
+        """Take what is known of a job, unless something newer is known or nobody asked for it."""
+        if entry := self._known(job.id):
+            self._take(entry, job)
+
+    def _known(self, job_id: str) -> _Entry | None:
+        return self._kept.get(job_id) or self._recent.get(job_id)
+
+    @contextmanager
+    def _keeping(self, job_id: str) -> Iterator[_Entry]:
+        entry = self._kept[job_id] = self._known(job_id) or _Entry()
+        entry.keepers += 1
+        try:
+            yield entry
+        finally:
+            entry.keepers -= 1
+            if not entry.keepers:
+                del self._kept[job_id]
+                if entry.view:
+                    self._recent[job_id] = entry
+
+    async def _read(self, job_id: str, user_id: str) -> View | None:
+        # The entry stands before the look, so that a change that is told meanwhile is not lost.
+        with self._keeping(job_id) as entry:
+            job = await self._jobs.get(job_id, user_id)
+            if job is None:
+                return None
+            self._take(entry, job)
+            return entry.view
+
+    def _take(self, entry: _Entry, job: Job) -> None:
+        if entry.view is None or job.version > entry.view.version:
+            entry.view = View(job.user_id, job.version, job.status, msgspec.json.encode(job.view()))
+            if entry.followers and entry.telling is None:
+                entry.telling = asyncio.create_task(self._tell(entry))
+
+    async def _tell(self, entry: _Entry) -> None:
+        """Show the followers the latest state, some at a time, until there is none that they have not seen."""
+        shown = None
+        try:
+            while entry.view and entry.view is not shown and entry.followers:
+                await asyncio.sleep(entry.told_at + FRAME_SECONDS - time.monotonic())
+                entry.told_at, shown = time.monotonic(), entry.view
+                await _show_all(entry, shown)
+        finally:
+            entry.telling = None
+
+    async def _listen(self) -> None:
+        async for told in self._changes():
+            if isinstance(told, Job):
+                self.offer(told)
+            elif told is Sign.GAP:
+                await self._look_again()
+            if told is Sign.BEHIND:
+                self._sign_at = None
+            elif told is Sign.CURRENT or self._fresh:
+                # While what was missed is being told, one change says nothing of the others.
+                self._sign_at = time.monotonic()
+
+    async def _look_again(self) -> None:
+        """Read what is followed, and forget all else: a follower must not stick to what was missed."""
+        while self._kept:
+            try:
+                for job in await self._jobs.these(list(self._kept)):
+                    self.offer(job)
+                break
+            except DatabaseError:
+                await asyncio.sleep(LIFE_SECONDS)
+        # Only now: who read meanwhile may have begun before the stream was open.
+        self._recent.clear()

@@ -1,0 +1,114 @@
+"""Status: one job now, or as soon as it has changed. Every client asks every two seconds: it must cost little."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from tornado.web import Finish
+
+from everreach.errors import JobNotFoundError
+from everreach.oauth_state import is_job_id
+from everreach.tokens import Caller
+from everreach.watch import View
+from handlers import params
+from handlers.base import BaseHandler
+
+LONGEST_WAIT_SECONDS: Final = 60.0
+
+
+class ViewHandler(BaseHandler):
+    """Whatever shows the states of one job to its owner."""
+
+    _gone = False
+
+    def on_connection_close(self) -> None:
+        """Remember it: Tornado says so once, and that may be before anything was begun for this client."""
+        super().on_connection_close()
+        self._gone = True
+
+    async def admit(self, job_id: str) -> tuple[Caller, View]:
+        """Who is calling, and the job now. Counts as one request; a stranger's job is JobNotFoundError.
+
+        Where the client has gone meanwhile, the request ends here.
+        """
+        caller = await self.caller()
+        await self.services.limits.hit(self.services.config.status_rate, "status", caller.user_id)
+        if not is_job_id(job_id):
+            raise JobNotFoundError
+        view = await self.services.watch.view(job_id, caller.user_id)
+        if self._gone:
+            raise Finish
+        return caller, view
+
+
+@contextmanager
+def alarm(seconds: float, ring: Callable[[], None]) -> Iterator[None]:
+    """While inside, a timer runs; whatever happens, it ends with the block."""
+    timer = asyncio.get_running_loop().call_later(seconds, ring)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+class StatusHandler(ViewHandler):
+    """The job now; with `since` and `wait` a long-poll."""
+
+    frequent = True
+    _waiting: "_Wait | None" = None
+
+    async def get(self, job_id: str) -> None:
+        """The status document; 304 for who has it already."""
+        since = params.whole(self.request, "since", -1)
+        wait = params.seconds(self.request, "wait", LONGEST_WAIT_SECONDS)
+        caller, view = await self.admit(job_id)
+        if wait and not view.ended and view.version <= since:
+            view = await self._next(job_id, caller, since, wait)
+        self._answer(view)
+
+    def on_connection_close(self) -> None:
+        """Wait for nobody."""
+        super().on_connection_close()
+        if self._waiting:
+            self._waiting.leave()
+
+    async def _next(self, job_id: str, caller: Caller, since: int, seconds: float) -> View:
+        services, waiting = self.services, _Wait(since)
+        self._waiting = waiting
+        with (
+            alarm(seconds, waiting.leave),
+            services.watch.following(job_id, waiting),
+            services.followers.holding(waiting),
+        ):
+            # The state may have come between the look before and the following.
+            waiting.show(await services.watch.view(job_id, caller.user_id))
+            await waiting.over
+            return await services.watch.view(job_id, caller.user_id)
+
+    def _answer(self, view: View) -> None:
+        self.set_header("Etag", f'"{view.version}"')
+        if "If-None-Match" in self.request.headers and self.check_etag_header():
+            self.set_status(304)
+            return
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.write(view.body)
+
+
+class _Wait:
+    """A follower that wants one state: the first after `since`."""
+
+    def __init__(self, since: int) -> None:
+        self._since = since
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def show(self, view: View) -> None:
+        if view.version > self._since or view.ended:
+            self.leave()
+
+    def beat(self) -> None:
+        """A client that asks for a minute at most needs no sign of life."""
+
+    def leave(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)

@@ -1,0 +1,131 @@
+"""The websocket: the job now, then each state that comes, then a close that says why."""
+
+import struct
+from asyncio import Future
+from contextlib import ExitStack
+from functools import lru_cache
+from typing import Any, Final
+
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketHandler
+
+from everreach.errors import UpgradeRequiredError
+from everreach.tokens import Caller
+from everreach.watch import View
+from handlers.follow import FollowHandler
+
+ENDED: Final = 1000
+GOING_AWAY: Final = 1001
+UNSUPPORTED: Final = 1003
+EXPIRED: Final = 4401
+
+_PROTOCOL: Final = "bearer"
+_MESSAGE_LIMIT: Final = 1024  # Bytes: a client has nothing to say.
+_PING: Final = b"\x89\x00"
+
+
+class StreamHandler(FollowHandler, WebSocketHandler):
+    """One follower. Strangers, and pages of strangers, are refused before the upgrade."""
+
+    _alive = True
+    _holding: ExitStack | None = None
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Upgrade for the owner."""
+        self.refuse_foreign_origins()
+        self._refuse_what_is_no_handshake()
+        self._caller, self._first = await self.admit(args[0])
+        await WebSocketHandler.get(self, *args, **kwargs)
+
+    async def caller(self) -> Caller:
+        """By the header, or by the second of two subprotocols: browsers cannot set a header here."""
+        offered = [part.strip() for part in self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        if offered[0] == _PROTOCOL and len(offered) == 2:
+            return await self.services.authenticator.verify(offered[1])
+        return await super().caller()
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """The word, never the token."""
+        return _PROTOCOL if _PROTOCOL in subprotocols else None
+
+    def check_origin(self, origin: str) -> bool:
+        """Always: foreign ones were refused before."""
+        return True
+
+    @property
+    def max_message_size(self) -> int:
+        """Whatever is longer ends the connection."""
+        return _MESSAGE_LIMIT
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        """Begin to follow."""
+        self._holding = ExitStack()
+        self._holding.enter_context(self.until_expiry(self._caller))
+        self._holding.enter_context(self.services.watch.following(args[0], self))
+        self._holding.enter_context(self.services.followers.holding(self))
+        self.show(self._first)
+
+    def on_message(self, message: str | bytes) -> None:
+        """Listen to nobody; what is no text ends the connection."""
+        if isinstance(message, bytes):
+            self.close(UNSUPPORTED, "Only text is understood.")
+
+    def on_pong(self, data: bytes) -> None:
+        """The client lives."""
+        self._alive = True
+
+    def on_close(self) -> None:
+        """Free everything at once."""
+        if self._holding:
+            self._holding.close()
+
+    def pack(self, view: View) -> bytes:
+        """One frame, the same for all followers: Tornado's own way makes one, and a task, for each."""
+        return _frame(view.body)
+
+    def transmit(self, data: bytes) -> "Future[None]":
+        """Straight to the socket."""
+        if self.ws_connection is None or self.ws_connection.stream is None:
+            raise StreamClosedError
+        return self.ws_connection.stream.write(data)
+
+    def ended(self) -> None:
+        """Say goodbye."""
+        self.close(ENDED, "The import has ended.")
+
+    def expired(self) -> None:
+        """Say that a new token is needed."""
+        self.close(EXPIRED, "The token has expired.")
+
+    def leave(self) -> None:
+        """Send the client to another server."""
+        self.close(GOING_AWAY, "This server is about to stop.")
+
+    def beat(self) -> None:
+        """Ping; who left the last ping unanswered does not read and is dropped."""
+        if self._alive:
+            self._alive = False
+            self.send(_PING)
+        elif self.ws_connection and self.ws_connection.stream:
+            self.ws_connection.stream.close()
+
+    def _refuse_what_is_no_handshake(self) -> None:
+        """As Tornado would, but in our own words."""
+        headers = self.request.headers
+        connection = [part.strip().lower() for part in headers.get("Connection", "").split(",")]
+        if not (
+            headers.get("Upgrade", "").lower() == "websocket"
+            and "upgrade" in connection
+            and headers.get("Sec-WebSocket-Version") == "13"
+            and headers.get("Sec-WebSocket-Key")
+        ):
+            raise UpgradeRequiredError
+
+
+@lru_cache(maxsize=1024)
+def _frame(body: bytes) -> bytes:
+    """One unmasked text frame, https://www.rfc-editor.org/rfc/rfc6455#section-5.2."""
+    size = len(body)
+    if size < 126:
+        return b"\x81" + struct.pack("!B", size) + body
+    return b"\x81" + (struct.pack("!BH", 126, size) if size < 65536 else struct.pack("!BQ", 127, size)) + body

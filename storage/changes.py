@@ -1,0 +1,91 @@
+"""What changes in the jobs, as the database tells it: one change stream for the whole process."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from enum import Enum, auto
+from typing import Any, Final
+
+from motor.motor_asyncio import AsyncIOMotorChangeStream
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from everreach.job import Job
+from storage.arrows import if_readable
+from storage.indexes import JOBS
+from storage.mongo import Database, Document, is_passing
+
+LIFE_SECONDS: Final = 0.5
+"""How often, at the least, the stream says that nothing was missed."""
+
+_PAUSE_SECONDS: Final = 0.5
+# Only what somebody may see: a lease that is renewed raises no version. No token travels with it.
+_PIPELINE: Final[list[Document]] = [
+    {"$match": {"$or": [{"updateDescription.updatedFields.version": {"$exists": True}}, {"operationType": "replace"}]}},
+    {"$unset": [f"fullDocument.{name}" for name in ("access_token", "refresh_token", "pkce_verifier", "state_hash")]},
+]
+_log = logging.getLogger(__name__)
+
+
+class Sign(Enum):
+    """What the stream says beside the changes themselves."""
+
+    CURRENT = auto()
+    """Every change until a moment ago was told."""
+    BEHIND = auto()
+    """The stream broke; what happens from now on is told once it is open again."""
+    GAP = auto()
+    """Changes may have gone by untold: what is known of any job has to be read again."""
+
+
+class JobChanges:
+    """The jobs that change, on whatever node."""
+
+    def __init__(self, database: Database) -> None:
+        self._jobs = database.get_collection(JOBS, read_concern=ReadConcern("majority"))
+
+    async def follow(self) -> AsyncIterator[Job | Sign]:
+        """Each changed job as it is now, and signs; a GAP comes first. Never ends, and outlives the database's absence.
+
+        A stream that breaks is taken up where it was. Only where the database no longer knows that place, which it says
+        with error 286, it begins anew behind a GAP.
+        """
+        token: Any = None
+        while True:
+            stream = self._jobs.watch(
+                _PIPELINE,
+                full_document="updateLookup",
+                resume_after=token,
+                max_await_time_ms=round(LIFE_SECONDS * 1000),
+            )
+            try:
+                async for told in _told(stream, resumed=token is not None):
+                    yield told
+                    token = stream.resume_token
+            except Exception as error:  # Whatever it was, somebody waits for what comes next.
+                token = token if _resumable(error) else None
+                _log.warning("the change stream broke (%s) and is opened again", type(error).__name__)
+                yield Sign.BEHIND
+                with suppress(PyMongoError):
+                    await stream.close()
+            # Jitter, so that nodes that lost one primary do not ask the next one together.
+            await asyncio.sleep(_PAUSE_SECONDS * random.random())  # noqa: S311
+
+
+async def _told(stream: "AsyncIOMotorChangeStream[Document]", *, resumed: bool) -> AsyncIterator[Job | Sign]:
+    # Only the first answer proves that the stream is open; what happens from then on is not missed.
+    change = await stream.try_next()
+    if not resumed:
+        yield Sign.GAP
+    while stream.alive:  # type: ignore[truthy-function]  # The library's types call a property a method.
+        if change is None:
+            yield Sign.CURRENT
+        elif (document := change.get("fullDocument")) and (job := if_readable(document)):
+            yield job
+        change = await stream.try_next()
+
+
+def _resumable(error: Exception) -> bool:
+    return isinstance(error, PyMongoError) and (not isinstance(error, OperationFailure) or is_passing(error))

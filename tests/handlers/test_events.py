@@ -1,0 +1,174 @@
+"""Server-sent events: the websocket's states for whoever cannot hold one, with ids to go on from."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tornado.testing import bind_unused_port
+
+from everreach.app import Node
+from everreach.job import Status
+from everreach.tokens import issue
+from everreach.watch import View
+from handlers.events import EventsHandler
+from tests.handlers.edge import NOT_FOUND, check_error, not_hers
+from tests.handlers.following import (
+    RawLine,
+    change,
+    check_states,
+    complete,
+    events,
+    events_to_the_end,
+    following,
+    next_event,
+    running_job,
+)
+from tests.handlers.test_status import check_document
+from tests.world import SECRET, World, new_user
+
+
+def check_stream(headers: Mapping[str, str]) -> None:
+    assert headers["Content-Type"] == "text/event-stream; charset=utf-8"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Accel-Buffering"] == "no"
+    assert not {"Server", "Content-Encoding", "Content-Length"} & set(headers)
+
+
+@pytest.mark.gen_test
+async def test_an_import_from_its_first_state_to_its_end(world: World) -> None:
+    world.sandbox.latency = 0.1
+    user = new_user()
+    job_id = await world.consent("microsoft", user, size=8000)
+    async with events(world.origin, job_id, user) as answer:
+        assert answer.status == 200
+        check_stream(answer.headers)
+        states = await events_to_the_end(answer)
+    check_states(states)
+    for state in states:
+        check_document(state)
+    assert len(states) > 2
+    assert states[-1] == await world.status(job_id, user)
+    assert states[-1]["status"] == "completed"
+    await following(world.node, 0)
+
+
+@pytest.mark.gen_test
+async def test_at_most_four_states_a_second_and_the_last_is_the_newest(world: World) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    async with events(world.origin, job_id, user) as answer:
+        assert (await next_event(answer))["id"] == "2"
+        began = time.monotonic()
+        for _ in range(100):
+            await change(world, job_id)
+            await asyncio.sleep(0.005)
+        await complete(world, job_id)
+        states = await events_to_the_end(answer)
+        assert 2 <= len(states) <= 4 * (time.monotonic() - began) + 1
+    check_states(states)
+    assert (states[-1]["status"], states[-1]["version"]) == ("completed", 103)
+
+
+@pytest.mark.gen_test
+async def test_who_has_seen_the_end_is_told_not_to_come_again(world: World) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    # What has not ended goes on, whatever was seen last.
+    for seen in ("2", "999", "x", ""):
+        async with events(world.origin, job_id, user, **{"Last-Event-ID": seen}) as answer:
+            assert (await next_event(answer))["id"] == "2"
+    await complete(world, job_id)
+    for seen, status in (("3", 204), ("2", 200), ("x", 200), ("4", 200)):
+        async with events(world.origin, job_id, user, **{"Last-Event-ID": seen}) as answer:
+            assert answer.status == status
+            assert [state["version"] for state in await events_to_the_end(answer)] == ([3] if status == 200 else [])
+    await following(world.node, 0)
+
+
+@pytest.mark.settings(rate_limit_status="40/minute")
+@pytest.mark.gen_test
+async def test_refusals_are_those_of_every_endpoint(world: World) -> None:
+    owner, stranger = new_user(), new_user()
+    job_id = await running_job(world, owner)
+    path = f"/status/{job_id}/events"
+    for headers in ({}, {"Authorization": f"Bearer {issue(SECRET, owner, -1)}"}):
+        answer = await world.api("GET", path, **headers)
+        check_error(answer, 401, "Unauthorized")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    for name in not_hers(job_id):
+        assert (await world.api("GET", f"/status/{name}/events", stranger)).json == NOT_FOUND
+    for origin in ("https://evil.example", "null", f"{world.config.next_public_base_url}.evil.example"):
+        check_error(await world.api("GET", path, owner, Origin=origin), 403, "Forbidden")
+    # An opening counts once, however long it stays open.
+    for _ in range(40):
+        async with events(world.origin, job_id, owner, Origin=str(world.config.next_public_base_url)) as answer_:
+            await next_event(answer_)
+    refused = await world.api("GET", path, owner)
+    check_error(refused, 429, "Too Many Requests")
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+@pytest.mark.gen_test
+async def test_when_the_token_ends_the_answer_does(world: World) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    token = {"Authorization": f"Bearer {issue(SECRET, user, 2)}"}
+    began = time.time()
+    async with events(world.origin, job_id, user, **token) as answer:
+        assert [state["version"] for state in await events_to_the_end(answer)] == [2]
+        assert time.time() < began + 3
+    await following(world.node, 0)
+    check_error(await world.api("GET", f"/status/{job_id}/events", **token), 401, "Unauthorized")
+
+
+@pytest.mark.gen_test
+async def test_a_server_that_stops_ends_the_answer_whole(world: World) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    reserved, port = bind_unused_port()
+    reserved.close()
+    async with (
+        Node(world.config.model_copy(update={"port": port})) as node,
+        events(f"http://127.0.0.1:{port}", job_id, user) as answer,
+    ):
+        await next_event(answer)
+        stopping = asyncio.create_task(node.stop())
+        # An answer that is cut off would raise here.
+        assert await events_to_the_end(answer) == []
+        await stopping
+
+
+def large_view(user: str, version: int) -> View:
+    return View(user, version, Status.PROCESSING, b'{"version":%d,"padding":"%s"}' % (version, b"x" * 9000))
+
+
+@pytest.mark.gen_test
+async def test_a_slow_reader_gets_the_latest_state_and_nothing_grows(world: World) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    line = RawLine(world.config.port, buffer=4096)
+    await line.ask("events", job_id, user)
+    await following(world.node, 1)
+    (one,) = world.node.services.watch._kept[job_id].followers
+    assert isinstance(one, EventsHandler)
+    stream: Any = one.request.connection
+    stream.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    written: list[int] = []
+    transmit = one.transmit
+    one.transmit = lambda data: written.append(len(data)) or transmit(data)  # type: ignore[method-assign,func-returns-value]
+    for version in range(3, 3000):
+        one.show(large_view(user, version))
+        if version % 100 == 0:
+            await asyncio.sleep(0)
+    assert one._sent
+    assert len(written) < 1500
+    read = await line.read(b'"version":2999,')
+    ids = [int(part.partition(b"\n")[0]) for part in read.split(b"\nid: ")[1:]]
+    assert ids == sorted(set(ids))
+    assert (ids[0], ids[-1]) == (2, 2999)
+    line.abort()
+    await following(world.node, 0)
