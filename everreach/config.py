@@ -5,6 +5,7 @@ The only reader of `os.environ`. Names are those of the README's table; an empty
 
 import base64
 import binascii
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self, cast
 from urllib.parse import urlsplit
@@ -173,12 +174,12 @@ class Config(BaseSettings):
         """The AES-256 keys, 32 bytes each; the first seals, all open."""
         return [base64.b64decode(key.get_secret_value()) for key in self.token_encryption_keys]
 
-    @property
+    @cached_property
     def start_rate(self) -> RateLimitItem:
         """How often one person may start an import."""
         return parse_rate(self.rate_limit_start)
 
-    @property
+    @cached_property
     def status_rate(self) -> RateLimitItem:
         """How often one person may ask for a job's status."""
         return parse_rate(self.rate_limit_status)

@@ -69,12 +69,12 @@ def fetch(url: str, method: str = "GET", **headers: str) -> tuple[int, Any]:
 class Server:
     """`everreach serve` as a process of its own."""
 
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str], *arguments: str) -> None:
         self.origin = f"http://127.0.0.1:{settings['PORT']}"
         self.log = folder / "stderr.txt"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "everreach", "serve"],
+                [sys.executable, "-m", "everreach", "serve", *arguments],
                 cwd=folder,
                 env=environment(folder, **settings),
                 stdout=log,
@@ -98,8 +98,8 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, settings: dict[str, str]) -> Iterator[Server]:
-    server = Server(folder, settings)
+def serving(folder: Path, settings: dict[str, str], *arguments: str) -> Iterator[Server]:
+    server = Server(folder, settings, *arguments)
     try:
         server.wait()
         yield server

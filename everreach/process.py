@@ -1,0 +1,71 @@
+"""A process that serves: its event loop, its interpreter, the signals that end it, and one node from start to stop."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import uvloop
+
+from everreach.app import Node
+from everreach.config import Config
+
+ENDINGS: Final = (signal.SIGTERM, signal.SIGINT)
+"""Each of them ends a server cleanly."""
+
+_log = logging.getLogger(__name__)
+
+
+def run(command: Coroutine[Any, Any, int]) -> int:
+    """Run a command on the product's event loop; returns its exit code."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(command)
+
+
+def announce(port: int, workers: int = 1) -> None:
+    """Say where the server listens."""
+    _log.info("listening on port %d%s", port, f" with {workers} workers" if workers > 1 else "")
+
+
+async def serve(
+    config: Config, sockets: Sequence[socket.socket] = (), started: Callable[[int], None] = announce
+) -> int:
+    """Be a node until a signal ends it; `started` is told the port as soon as it serves. Returns the exit code."""
+    stop = asyncio.Event()
+    for number in ENDINGS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    # A parent holds them back until there is somebody to take them.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
+    async with Node(config, sockets) as node:
+        _tune()
+        started(node.port)
+        await stop.wait()
+    return 0
+
+
+def _tune() -> None:
+    # A page makes thousands of small objects that all die young; looking for cycles among them finds none. What lives
+    # as long as the process is not looked at again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    # The driver's threads ask for the interpreter several times in each statement, while the loop works on the next
+    # page; at the usual 5 ms a time the database waits for us.
+    sys.setswitchinterval(0.0005)
+
+
+@contextmanager
+def told_to_end() -> Iterator[socket.socket]:
+    """A socket that has something to read once such a signal came, for a process that has no event loop."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.setblocking(False)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        for number in ENDINGS:
+            signal.signal(number, lambda *_: None)
+        yield reader
+        signal.set_wakeup_fd(-1)
