@@ -3,69 +3,75 @@
 import argparse
 import asyncio
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from bench import crowd, takeover, throughput
+from bench import crowd, held, lag, polls, takeover, throughput
 from bench.processes import Bench
+from bench.report import other_table, throughput_table
 
 RESULT = Path(__file__).with_name("results.json")
-_HEADINGS = ("Contacts", "Ours/s", "Raw/s", "Loop/s", "Ours : raw", "Ours : loop", "Peak MiB", "µs each")
+_console = Console(highlight=False)
 
 
 async def main(options: argparse.Namespace) -> None:
     """Measure, print, write."""
-    console = Console(highlight=False)
+    task = asyncio.current_task()
+    assert task
+    # Whoever ends the bench ends what it has started, too.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    results: dict[str, Any] = {}
     async with Bench() as bench:
-        sizes = [await _throughput(bench, size, console) for size in options.sizes]
-        console.print(_throughput_table(sizes))
-        results: dict[str, Any] = {"throughput": [size._asdict() for size in sizes]}
+        if not options.followers_only:
+            results["throughput"] = await _throughput(bench, options.sizes)
+        if not (options.throughput_only or options.followers_only):
+            results |= await _moves(bench, options.tries)
         if not options.throughput_only:
-            console.print("Killing and stopping nodes …")
-            results["takeover"] = (await takeover.measure(bench, options.tries))._asdict()
-            console.print(f"{crowd.IMPORTS} imports of {crowd.CONTACTS:,} contacts at once …")
-            results["crowd"] = (await crowd.measure(bench))._asdict()
-            console.print(_other_table(results))
+            results |= await _followers(bench)
+        _console.print(other_table(results))
     RESULT.write_text(json.dumps(results, indent=1) + "\n")
 
 
-async def _throughput(bench: Bench, size: int, console: Console) -> throughput.Throughput:
-    # The first import of a size fills the sandbox's cache: its generator is not what is measured.
-    await throughput.warm_up(bench, size)
-    console.print(f"Importing {size:,} contacts …")
-    return await throughput.measure(bench, size)
+async def _throughput(bench: Bench, sizes: list[int]) -> list[dict[str, float]]:
+    figures = []
+    for size in sizes:
+        # The first import of a size fills the sandbox's cache: its generator is not what is measured.
+        await throughput.warm_up(bench, size)
+        _console.print(f"Importing {size:,} contacts …")
+        figures.append(await throughput.measure(bench, size))
+    _console.print(throughput_table(figures))
+    return [each._asdict() for each in figures]
 
 
-def _throughput_table(results: list[throughput.Throughput]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in _HEADINGS:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in results:
-        ratios = (f"{row.ours / row.raw:.2f}", f"{row.ours / row.naive:.0f}")
-        rates = (f"{rate:,.0f}" for rate in (row.ours, row.raw, row.naive))
-        table.add_row(f"{row.contacts:,}", *rates, *ratios, f"{row.peak_mib:.0f}", f"{1e6 / row.ours:.0f}")
-    return table
+async def _moves(bench: Bench, tries: int) -> dict[str, Any]:
+    _console.print("Killing and stopping nodes …")
+    moves = await takeover.measure(bench, tries)
+    _console.print(f"{crowd.IMPORTS} imports of {crowd.CONTACTS:,} contacts at once …")
+    return {"takeover": moves._asdict(), "crowd": (await crowd.measure(bench))._asdict()}
 
 
-def _other_table(results: dict[str, Any]) -> Table:
-    moves, crowded = results["takeover"], results["crowd"]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_header=False)
-    table.add_row("SIGKILL to the next committed page, slowest", f"{max(moves['sigkill']):.1f} s")
-    table.add_row("SIGTERM to the next committed page, slowest", f"{max(moves['sigterm']):.1f} s")
-    table.add_row("Imports at once that completed", f"{crowded['completed']} of {crowd.IMPORTS}")
-    table.add_row("Contacts a second, all together", f"{crowded['contacts_per_second']:,.0f}")
-    table.add_row("Status p99, idle", f"{crowded['idle_p99_ms']:.1f} ms")
-    table.add_row("Status p99, during the imports", f"{crowded['busy_p99_ms']:.1f} ms")
-    return table
+async def _followers(bench: Bench) -> dict[str, Any]:
+    _console.print("Asking for the status …")
+    polled = await polls.measure(bench)
+    _console.print(f"Holding {held.FOLLOWERS:,} connections …")
+    kept = await held.measure(bench)
+    _console.print(f"Showing an import to {lag.FOLLOWERS:,} people on another node …")
+    late = await lag.measure(bench)
+    return {
+        "polls": polled.figures(),
+        "held": [each._asdict() for each in kept],
+        "lag": [each._asdict() for each in late],
+    }
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000], metavar="N")
     parser.add_argument("--tries", type=int, default=3, help="how often each signal is sent")
-    parser.add_argument("--throughput-only", action="store_true", help="leave out the signals and the crowd")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--throughput-only", action="store_true", help="leave out the signals, the crowd, the followers")
+    part.add_argument("--followers-only", action="store_true", help="only what those who watch cost, and what they see")
     asyncio.run(main(parser.parse_args()))

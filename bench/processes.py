@@ -2,18 +2,17 @@
 
 import asyncio
 import base64
-import os
 import secrets
-import signal
-import sys
 import tempfile
+import time
 import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tornado.testing import bind_unused_port
+import msgspec
 
+from bench.process import Process, free_port
 from everreach.demo_client import DemoClient
 from everreach.tokens import issue
 from handlers import BASE
@@ -22,37 +21,21 @@ from providers.sandbox.app import Sandbox
 from storage.embedded import EmbeddedMongod
 from storage.mongo import Database, connect
 
+_SERVER_CACHE = "cache_size=4G"
+_NO_LIMITS = {"RATE_LIMIT_START": "100000/hour", "RATE_LIMIT_STATUS": "1000000/minute"}
+
 SECRET = secrets.token_urlsafe(48)
 
 
-class Process:
-    """A child that is ended with the bench, whatever happens to it in between."""
+class Providers(Process):
+    """A sandbox of the providers. `latency` is the seconds that each page takes."""
 
-    def __init__(self, module: str, *arguments: str, **environment: str) -> None:
-        self._command = (sys.executable, "-m", module, *arguments)
-        self._environment = {**os.environ, **environment}
+    def __init__(self, latency: float) -> None:
+        super().__init__("providers.sandbox", "--port", "0", "--latency", str(latency))
 
-    async def __aenter__(self) -> Self:
-        self.child = await asyncio.create_subprocess_exec(
-            *self._command, env=self._environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.end(signal.SIGTERM)
-
-    async def end(self, number: signal.Signals) -> int:
-        """Send the signal, unless the child is gone, and wait for its end. Returns its exit code."""
-        if self.child.returncode is None:
-            self.child.send_signal(number)
-            # A stopped child would keep the signal waiting.
-            self.child.send_signal(signal.SIGCONT)
-        return await self.child.wait()
-
-    def peak_mib(self) -> float:
-        """The most memory that the child ever had resident."""
-        status = Path(f"/proc/{self.child.pid}/status").read_text()
-        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+    async def urls(self) -> dict[str, str]:
+        """Where it is, as settings. Ask once."""
+        return Sandbox().urls((await self.line()).decode().strip())
 
 
 class Bench:
@@ -65,9 +48,12 @@ class Bench:
         self._folder = tempfile.TemporaryDirectory(prefix="everreach-bench-")
         self._mongod = EmbeddedMongod(Path(self._folder.name))
         self._uri = await self._mongod.start()
-        self._sandbox = await Process("providers.sandbox", "--port", "0", "--latency", str(self._latency)).__aenter__()
-        assert self._sandbox.child.stdout
-        self.sandbox_url = (await self._sandbox.child.stdout.readline()).decode().strip()
+        # The private mongod is modest for a laptop's sake; the one of a server has gigabytes for its cache.
+        admin = self.database("admin")
+        await admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=_SERVER_CACHE)
+        admin.client.close()
+        self._sandbox = await Providers(self._latency).__aenter__()
+        self._providers = await self._sandbox.urls()
         self.http = Http()
         return self
 
@@ -87,13 +73,18 @@ class Bench:
         """Its address."""
         return self._uri.replace("/everreach?", f"/{name}?")
 
-    def server(self, database: str, **settings: str) -> "Server":
-        """A server on that database; not yet started."""
-        reserved, port = bind_unused_port()
-        reserved.close()
-        sandbox = Sandbox()
+    def plan(self, plan: msgspec.Struct) -> str:
+        """Where a child finds what it has to do: too much for its command line."""
+        path = Path(self._folder.name, f"{uuid.uuid4()}.json")
+        path.write_bytes(msgspec.json.encode(plan))
+        return str(path)
+
+    def server(self, database: str, *arguments: str, **settings: str) -> "Server":
+        """A server on that database, `arguments` on its command line; not yet started."""
+        port = free_port()
         return Server(
             port,
+            *arguments,
             HOST="127.0.0.1",
             PORT=str(port),
             NEXT_PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
@@ -101,17 +92,16 @@ class Bench:
             SUPABASE_JWT_SECRET=SECRET,
             SUPABASE_URL="",
             TOKEN_ENCRYPTION_KEYS=base64.b64encode(b"b" * 32).decode(),
-            RATE_LIMIT_START="100000/hour",
-            RATE_LIMIT_STATUS="1000000/minute",
-            **{**sandbox.urls(self.sandbox_url), **sandbox.credentials(), **settings},
+            **{**self._providers, **Sandbox().credentials(), **_NO_LIMITS, **settings},
         )
 
 
 class Server(Process):
     """`everreach serve` in a process of its own. Once ended it can be entered again: the same settings, a new life."""
 
-    def __init__(self, port: int, **environment: str) -> None:
-        super().__init__("everreach", "serve", **environment)
+    def __init__(self, port: int, *arguments: str, **environment: str) -> None:
+        super().__init__("everreach", "serve", *arguments, **environment)
+        self.port = port
         self._origin = f"http://127.0.0.1:{port}"
 
     async def ready(self, http: Http) -> None:
@@ -131,8 +121,17 @@ class Server(Process):
         return DemoClient(http, f"{self._origin}{BASE}", user, issue(SECRET, user, 36000))
 
 
+class Bare(Process):
+    """The least that Tornado can do, with answers and frames of so many bytes; see bench/bare.py."""
+
+    def __init__(self, length: int) -> None:
+        self.port = free_port()
+        super().__init__("bench.bare", str(self.port), str(length), BENCH_SECRET=SECRET)
+
+
 async def ended(client: DemoClient, job_id: str) -> dict[str, Any]:
-    """The status document once the job has ended."""
+    """The status document once the job has ended. Asks as often as is needed to tell its time to two per cent."""
+    began = time.monotonic()
     while not (job := await client.get(f"/status/{job_id}"))["completed_at"]:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(min(2.0, 0.02 + 0.02 * (time.monotonic() - began)))
     return job

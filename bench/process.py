@@ -1,0 +1,76 @@
+"""A child process that ends with the bench, and what the kernel knows of it."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Self
+
+from tornado.testing import bind_unused_port
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    reserved, port = bind_unused_port()
+    reserved.close()
+    return port
+
+
+class Process:
+    """A child that is ended with the bench, whatever happens to it in between."""
+
+    def __init__(self, module: str, *arguments: str, **environment: str) -> None:
+        self._command = (sys.executable, "-m", module, *arguments)
+        self._environment = {**os.environ, **environment}
+
+    async def __aenter__(self) -> Self:
+        self.child = await asyncio.create_subprocess_exec(
+            *self._command, env=self._environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.end(signal.SIGTERM)
+
+    async def end(self, number: signal.Signals) -> int:
+        """Send the signal, unless the child is gone, and wait for its end. Returns its exit code."""
+        if self.child.returncode is None:
+            self.child.send_signal(number)
+            # A stopped child would keep the signal waiting, but for the one that waits for nobody.
+            if number != signal.SIGKILL:
+                self.child.send_signal(signal.SIGCONT)
+        return await self.child.wait()
+
+    async def line(self) -> bytes:
+        """The next line that the child says. Raises EOFError where there is none."""
+        assert self.child.stdout
+        if line := await self.child.stdout.readline():
+            return line
+        raise EOFError
+
+    async def rest(self) -> bytes:
+        """Everything that it says until its end."""
+        assert self.child.stdout
+        return await self.child.stdout.read()
+
+    def peak_mib(self) -> float:
+        """The most memory that the child ever had resident."""
+        return self._kib("VmHWM") / 1024
+
+    def resident_kib(self) -> int:
+        """How much it has resident now."""
+        return self._kib("VmRSS")
+
+    def files(self) -> int:
+        """How many it has open, connections and all."""
+        return len(list(Path(f"/proc/{self.child.pid}/fd").iterdir()))
+
+    def cpu_seconds(self) -> float:
+        """What all its threads have spent, in user and system mode."""
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _kib(self, name: str) -> int:
+        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name))
