@@ -1,26 +1,21 @@
 """The settings: read once from the environment and a `.env` file, every problem reported together.
 
-The only reader of `os.environ`. Names are those of the README's table; an empty value counts as absent.
+The only reader of `os.environ`. Names are those of docs/settings.md; an empty value counts as absent.
 """
 
 import base64
-import binascii
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self, cast
-from urllib.parse import urlsplit
+from typing import Literal, NamedTuple, Self, cast
 
 from limits import RateLimitItem
 from limits import parse as parse_rate
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everreach.errors import SettingsError
+from everreach.setting_types import EncryptionKeys, JwtSecret, MongoUri, Rate, Url
 
-MINIMUM_SECRET_LENGTH = 32
-"""Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
-
-_KEY_ADVICE = "each key is 32 random bytes in base64; make one with: openssl rand -base64 32"
 _DEFAULT_DATA_DIR = Path("~/.local/share/everreach")
 
 
@@ -32,57 +27,6 @@ class OAuthClient(NamedTuple):
     redirect_uri: str
 
 
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or (parts.port is None and parts.netloc[-1] == ":"):
-        raise ValueError("give a whole URL such as https://api.example.com")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("give a URL without credentials, query and fragment")
-    return value.rstrip("/")
-
-
-def _mongodb_uri(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
-        raise ValueError("give a MongoDB address such as mongodb://host:27017/everreach?replicaSet=rs0")
-    return value
-
-
-def _jwt_secret(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < MINIMUM_SECRET_LENGTH:
-        raise ValueError(f"it has to be the project's JWT secret, of at least {MINIMUM_SECRET_LENGTH} characters")
-    return value
-
-
-def _rate(value: str) -> str:
-    try:
-        parse_rate(value)
-    except ValueError:
-        raise ValueError("give a rate such as 5/hour or 60/minute") from None
-    return value
-
-
-def _encryption_keys(value: object) -> object:
-    keys = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-    if not keys:
-        raise ValueError(_KEY_ADVICE)
-    return keys
-
-
-def _encryption_key(value: SecretStr) -> SecretStr:
-    try:
-        length = len(base64.b64decode(value.get_secret_value(), validate=True))
-    except (binascii.Error, ValueError):
-        raise ValueError(_KEY_ADVICE) from None
-    if length != 32:
-        raise ValueError(_KEY_ADVICE)
-    return value
-
-
-Url = Annotated[str, AfterValidator(_http_url)]
-Rate = Annotated[str, AfterValidator(_rate)]
-EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
-
-
 class Config(BaseSettings):
     """Everything an operator can set. Frozen; secrets never appear in its repr."""
 
@@ -92,7 +36,7 @@ class Config(BaseSettings):
 
     port: int = Field(8080, ge=0, le=65535)
     host: str = "0.0.0.0"  # noqa: S104 - a container has to listen on every interface.
-    mongodb_uri: Annotated[SecretStr, AfterValidator(_mongodb_uri)] | None = None
+    mongodb_uri: MongoUri | None = None
     everreach_data_dir: Path = Field(_DEFAULT_DATA_DIR, validate_default=True)
 
     google_client_id: str | None = None
@@ -102,11 +46,9 @@ class Config(BaseSettings):
     next_public_base_url: Url | None = Field(None, validate_default=True)
     next_public_frontend_url: Url | None = None
 
-    supabase_jwt_secret: Annotated[SecretStr, AfterValidator(_jwt_secret)] | None = None
+    supabase_jwt_secret: JwtSecret | None = None
     supabase_url: Url | None = Field(None, validate_default=True)
-    token_encryption_keys: Annotated[tuple[EncryptionKey, ...], NoDecode, BeforeValidator(_encryption_keys)] = Field(
-        repr=False
-    )
+    token_encryption_keys: EncryptionKeys = Field(repr=False)
     oauth_state_ttl_seconds: int = Field(600, ge=10, le=86400)
     token_retention: Literal["delete", "keep"] = "delete"
 

@@ -1,0 +1,69 @@
+"""What the text of a setting may be, and the advice for what it may not."""
+
+import base64
+import binascii
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from limits import parse as parse_rate
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+MINIMUM_SECRET_LENGTH = 32
+"""Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
+
+_KEY_ADVICE = "each key is 32 random bytes in base64; make one with: openssl rand -base64 32"
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or (parts.port is None and parts.netloc[-1] == ":"):
+        raise ValueError("give a whole URL such as https://api.example.com")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("give a URL without credentials, query and fragment")
+    return value.rstrip("/")
+
+
+def _mongodb_uri(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("give a MongoDB address such as mongodb://host:27017/everreach?replicaSet=rs0")
+    return value
+
+
+def _jwt_secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < MINIMUM_SECRET_LENGTH:
+        raise ValueError(f"it has to be the project's JWT secret, of at least {MINIMUM_SECRET_LENGTH} characters")
+    return value
+
+
+def _rate(value: str) -> str:
+    try:
+        parse_rate(value)
+    except ValueError:
+        raise ValueError("give a rate such as 5/hour or 60/minute") from None
+    return value
+
+
+def _encryption_keys(value: object) -> object:
+    keys = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    if not keys:
+        raise ValueError(_KEY_ADVICE)
+    return keys
+
+
+def _encryption_key(value: SecretStr) -> SecretStr:
+    try:
+        length = len(base64.b64decode(value.get_secret_value(), validate=True))
+    except (binascii.Error, ValueError):
+        raise ValueError(_KEY_ADVICE) from None
+    if length != 32:
+        raise ValueError(_KEY_ADVICE)
+    return value
+
+
+Url = Annotated[str, AfterValidator(_http_url)]
+Rate = Annotated[str, AfterValidator(_rate)]
+EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
+MongoUri = Annotated[SecretStr, AfterValidator(_mongodb_uri)]
+JwtSecret = Annotated[SecretStr, AfterValidator(_jwt_secret)]
+EncryptionKeys = Annotated[tuple[EncryptionKey, ...], NoDecode, BeforeValidator(_encryption_keys)]
