@@ -5,8 +5,8 @@ database's without being copied in between.
 """
 
 import re
-from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NotRequired, TypedDict, overload
 
 import msgspec
 
@@ -67,6 +67,33 @@ class Entry(msgspec.Struct, gc=False):
     contact: Contact | None
     raw: object
     error: str | None = None
+
+
+class Entries(Sequence[Entry]):
+    """The entries of a page, each shaped from what was `sent` whenever it is taken: `shape` gets its place, too.
+
+    So the contacts of a page, which are thousands of small objects, never stand in memory together.
+    """
+
+    def __init__(self, sent: Sequence[msgspec.Raw], shape: Callable[[int, msgspec.Raw], Entry]) -> None:
+        self._sent = sent
+        self._shape = shape
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+        places = range(len(self._sent))[place]
+        if isinstance(places, int):
+            return self._shape(places, self._sent[places])
+        return [self[each] for each in places]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(self._shape, range(len(self._sent)), self._sent)
 
 
 class Page(msgspec.Struct, gc=False):

@@ -49,10 +49,11 @@ async def serve(
 
 
 def _tune() -> None:
-    # A page makes thousands of small objects that all die young; looking for cycles among them finds none. What lives
-    # as long as the process is not looked at again.
+    # A page makes thousands of small objects that all die young; looking for cycles among them finds none. The look at
+    # the newest is kept so short that nobody who asks for a status notices it, and the longer looks are rare. What
+    # lives as long as the process is not looked at again.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(10_000, 1000, 20)
     # The driver's threads ask for the interpreter several times in each statement, while the loop works on the next
     # page; at the usual 5 ms a time the database waits for us.
     sys.setswitchinterval(0.0005)

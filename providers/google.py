@@ -4,15 +4,15 @@ https://developers.google.com/people/api/rest/v1/people.connections/list
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from everreach.config import Config
-from everreach.contact import Address, Contact, Entry, Labelled, Organization, Page
+from everreach.contact import Address, Contact, Entries, Entry, Labelled, Organization, Page
 from everreach.errors import ListingExpiredError, ProviderError, ThrottledError
-from everreach.pace import paced
 from providers.base import PAGE_SIZE, Account, Grant, Provider, Total
 from providers.http import Http, Reply
 from providers.shape import address, contact, entry, joined, labelled, organization
@@ -88,7 +88,7 @@ class _Person(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
 
 
 class _Connections(msgspec.Struct, rename="camel"):
-    connections: list[_Person | None] | None = None
+    connections: list[msgspec.Raw] | None = None
     next_page_token: str | None = None
     total_items: Total | None = None
 
@@ -144,8 +144,7 @@ class Google(Provider):
         query = {"personFields": _FIELDS, "pageSize": str(PAGE_SIZE), **({"pageToken": position} if position else {})}
         url = f"{self._people_url}/v1/people/me/connections?{urlencode(query, safe=',')}"
         listing = await self._read(access_token, url, _Connections, home=self._people_url)
-        people = list(enumerate(listing.connections or ()))
-        entries = await paced(lambda one: _entry(one[1] or _Person(), f"{position}:{one[0]}"), people)
+        entries = Entries(listing.connections or (), partial(_entry, position))
         return Page(entries, listing.next_page_token or None, listing.total_items)
 
     def _refusal(self, reply: Reply) -> ProviderError:
@@ -169,8 +168,10 @@ def _forbidden(error: _Error, reply: Reply) -> ProviderError:
     return ProviderError("Google refused to share the contacts of this account.")
 
 
-def _entry(person: _Person, place: str) -> Entry:
-    return entry(_contact_id(person) or person.resource_name, person.etag, _contact(person), person, place)
+def _entry(position: str | None, place: int, sent: msgspec.Raw) -> Entry:
+    person = detail(sent, _Person)
+    id_ = _contact_id(person) or person.resource_name
+    return entry(id_, person.etag, _contact(person), sent, f"{position}:{place}")
 
 
 def _contact_id(person: _Person) -> str | None:

@@ -4,15 +4,15 @@ https://learn.microsoft.com/graph/api/user-list-contacts
 """
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from everreach.config import Config
-from everreach.contact import Address, Contact, Entry, Page
+from everreach.contact import Address, Contact, Entries, Entry, Page
 from everreach.errors import ListingExpiredError, ProviderError
-from everreach.pace import paced
 from providers.base import PAGE_SIZE, Account, Grant, Provider, Total
 from providers.http import Http, Reply
 from providers.shape import address, contact, entry, joined, labelled, organization
@@ -43,7 +43,6 @@ class _Address(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
 class _Contact(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
     id: str | None = None
     etag: str | None = msgspec.field(default=None, name="@odata.etag")
-    parent_folder_id: str | None = None
     display_name: str | None = None
     given_name: str | None = None
     surname: str | None = None
@@ -61,8 +60,12 @@ class _Contact(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
     department: str | None = None
 
 
+class _Placed(msgspec.Struct, rename="camel"):
+    parent_folder_id: str | None = None
+
+
 class _Listing(msgspec.Struct):
-    value: list[_Contact | None] | None = None
+    value: list[msgspec.Raw] | None = None
     next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
     count: Total | None = msgspec.field(default=None, name="@odata.count")
 
@@ -130,16 +133,16 @@ class Microsoft(Provider):
             return await self._first_page(access_token)
         where = msgspec.json.decode(position, type=_Position)
         listing = await self._listing(access_token, where.url)
-        return Page(await _entries(listing, position), self._after(listing, where.folders))
+        return Page(_entries(listing, position), self._after(listing, where.folders))
 
     async def _first_page(self, access_token: str) -> Page:
         listing = await self._listing(access_token, f"{_contacts_url(self._me)}&$count=true")
         # The reference lists the default folder among the others, real answers do not.
-        default = {item.parent_folder_id for item in listing.value or () if item}
+        default = {detail(sent, _Placed).parent_folder_id for sent in listing.value or ()}
         folders = [id_ async for id_ in self._folders(access_token) if id_ not in default]
         counts = [await self._count(access_token, id_) for id_ in folders]
         total = None if listing.count is None else listing.count + sum(counts)
-        return Page(await _entries(listing, ""), self._after(listing, folders), total)
+        return Page(_entries(listing, ""), self._after(listing, folders), total)
 
     def _after(self, listing: _Listing, folders: Sequence[str]) -> str | None:
         """The position after this page. A short or empty page is no end: only a missing link is."""
@@ -195,13 +198,13 @@ def _contacts_url(parent: str) -> str:
     return f"{parent}/contacts?$top={PAGE_SIZE}&{_SELECT}"
 
 
-async def _entries(listing: _Listing, position: str) -> list[Entry]:
-    items = [(place, item or _Contact()) for place, item in enumerate(listing.value or ())]
-    return await paced(lambda one: _entry(one[1], f"{position}:{one[0]}"), items)
+def _entries(listing: _Listing, position: str) -> Entries:
+    return Entries(listing.value or (), partial(_entry, position))
 
 
-def _entry(item: _Contact, place: str) -> Entry:
-    return entry(item.id, item.etag, _contact(item), item, place)
+def _entry(position: str, place: int, sent: msgspec.Raw) -> Entry:
+    item = detail(sent, _Contact)
+    return entry(item.id, item.etag, _contact(item), sent, f"{position}:{place}")
 
 
 def _contact(item: _Contact) -> Contact:

@@ -1,7 +1,8 @@
 """JSON from a provider into typed structs: fast where it is right, lenient where it is not.
 
-A page is read once by msgspec's typed decoder. Only one that does not fit (a number for a name, a lone surrogate) takes
-the slow way, on which whatever fits is kept and whatever does not becomes the field's default.
+Everything is read once by msgspec's typed decoder, a page's items each for itself. Only what does not fit (a number for
+a name, a lone surrogate) takes the slow way, on which whatever fits is kept and whatever does not becomes the field's
+default.
 """
 
 import functools
@@ -17,19 +18,19 @@ from everreach.errors import TransientError
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-def decode(body: bytes, type_: type[T]) -> T:
+def decode(body: bytes | msgspec.Raw, type_: type[T]) -> T:
     """The struct in `body`. Raises TransientError where that is no JSON object at all, such as an HTML page."""
     try:
         return cast("T", _decoder(type_).decode(body))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        document = _lenient(body)
+        document = _lenient(bytes(body))
     if not isinstance(document, dict):
         raise TransientError
     return cast("T", _fit(document, type_))
 
 
-def detail(body: bytes, type_: type[T]) -> T:
-    """What an error's body says; nothing at all where it is an HTML page."""
+def detail(body: bytes | msgspec.Raw, type_: type[T]) -> T:
+    """What an error's body or a page's item says; nothing at all where it is an HTML page, or no object."""
     try:
         return decode(body, type_)
     except TransientError:
@@ -62,6 +63,8 @@ def _storable(text: str) -> int | None:
 
 def _fit(value: object, type_: Any) -> Any:
     """The value as `type_`, or the nearest to it that can be had; None where nothing of it fits."""
+    if type_ is msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(value))
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError:

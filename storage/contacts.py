@@ -1,10 +1,11 @@
 """A page of contacts: one bulk write of the contacts, one of their ledger rows, whatever became of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from bson.raw_bson import RawBSONDocument
 
 from everreach.contact import Contact, Entry
@@ -19,10 +20,10 @@ _UNSTORABLE: Final = "The contact could not be stored."
 _BATCH: Final = 1000
 
 
-class Prepared(NamedTuple):
-    """An entry on its way: its ledger row, and where it is to be stored, its key and its document."""
+class Prepared(msgspec.Struct, gc=False):
+    """An entry on its way, as received: its ledger row, and where it is to be stored, its key and its document."""
 
-    entry: Entry
+    raw: object
     row: Row
     email: str | None = None
     document: RawBSONDocument | None = None
@@ -36,7 +37,7 @@ class ContactStore:
         self._ledger = ledger
         self._ids = ObjectIds()
 
-    async def prepare(self, job: Job, page: int, entries: Sequence[Entry]) -> list[Prepared]:
+    async def prepare(self, job: Job, page: int, entries: Iterable[Entry]) -> list[Prepared]:
         """Make the documents of a page, for insert(). `page` is the number of the job's pages before it."""
         shared = {
             "user_id": job.user_id,
@@ -45,10 +46,7 @@ class ContactStore:
             "import_job_id": job.id,
             "import_page": page,
         }
-        # A listing that shifts while it is read may send one contact twice.
-        once = {entry.id: entry for entry in reversed(entries)}
-        prepare = partial(_prepared, Template(shared), row_template(job, page), self._ids)
-        return await paced(prepare, list(reversed(once.values())))
+        return await paced(partial(_prepared, Template(shared), row_template(job, page), self._ids), _once(entries))
 
     @translated
     async def insert(self, lease: Lease, page: Sequence[Prepared]) -> list[Row]:
@@ -94,7 +92,7 @@ class ContactStore:
         refused = await insert_all(self._contacts, documents, lease.check)
         for place, code in refused.items():
             if code != DUPLICATE:
-                chosen[place].row.fail(_UNSTORABLE, chosen[place].entry.raw)
+                chosen[place].row.fail(_UNSTORABLE, chosen[place].raw)
         # Another import may have been faster, and a twin on the same page takes the place of one that was not stored.
         beaten = [chosen[place] for place, code in refused.items() if code == DUPLICATE]
         return beaten + [one for one in new if one is not firsts[one.email]]
@@ -108,8 +106,17 @@ class ContactStore:
 def _tell(one: Prepared, existing: Document, job: Job) -> None:
     """Tell a contact that was there before from one that an earlier attempt at this page created."""
     one.row.contact_id, one.row.document = existing["_id"], None
-    if (existing.get("import_job_id"), existing.get("provider_contact_id")) != (job.id, one.entry.id):
-        one.row.skip("duplicate", one.entry.raw)
+    if (existing.get("import_job_id"), existing.get("provider_contact_id")) != (job.id, one.row.provider_contact_id):
+        one.row.skip("duplicate", one.raw)
+
+
+def _once(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Each id once: a listing that shifts while it is read may send one contact twice."""
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.id not in seen:
+            seen.add(entry.id)
+            yield entry
 
 
 def _prepared(contacts: Template, rows: Template, ids: ObjectIds, entry: Entry) -> Prepared:
@@ -124,7 +131,7 @@ def _prepared(contacts: Template, rows: Template, ids: ObjectIds, entry: Entry) 
         row.contact_id = next(ids)
         document = _storable(contacts, entry, contact, row)
     row.encode(rows)
-    return Prepared(entry, row, contact["email"] if contact and document is not None else None, document)
+    return Prepared(entry.raw, row, contact["email"] if contact and document is not None else None, document)
 
 
 def _storable(template: Template, entry: Entry, contact: Contact, row: Row) -> RawBSONDocument | None:

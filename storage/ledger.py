@@ -137,4 +137,4 @@ def _text(raw: object) -> str | None:
         text = msgspec.json.encode(raw)
     except (UnicodeError, RecursionError, TypeError):
         return None
-    return text.decode() if len(text) <= _RAW_LIMIT else None
+    return text.decode("utf-8", "replace") if len(text) <= _RAW_LIMIT else None

@@ -1,10 +1,11 @@
-"""The key of a contact: one person's address is one key, however it is typed."""
+"""The key of a contact: one person's address is one key, however it is typed. A page, whose entries are shaped late."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everreach.contact import email_key
+from everreach.contact import Entries, Entry, email_key
 
 LONGEST = "a" * 308 + "@example.com"
 
@@ -59,3 +60,20 @@ def test_a_key_is_its_own_key(address: str) -> None:
 def test_case_and_space_around_never_make_another_key(address: str, space: str) -> None:
     if email_key(address) and address.isascii():
         assert email_key(space + address.upper() + space) == email_key(address)
+
+
+def test_the_entries_of_a_page_are_shaped_one_by_one_and_only_when_they_are_taken() -> None:
+    shaped = []
+
+    def shape(place: int, sent: msgspec.Raw) -> Entry:
+        shaped.append(place)
+        return Entry(f"{place}:{bytes(sent).decode()}", None, None, sent)
+
+    entries = Entries([msgspec.Raw(b"1"), msgspec.Raw(b"null"), msgspec.Raw(b"{}")], shape)
+    assert (len(entries), shaped) == (3, [])
+    taken = iter(entries)
+    assert (next(taken).id, shaped) == ("0:1", [0])
+    assert [one.id for one in taken] == ["1:null", "2:{}"]
+    assert (entries[-1].id, [one.id for one in entries[1:]]) == ("2:{}", ["1:null", "2:{}"])
+    with pytest.raises(IndexError):
+        entries[3]

@@ -16,6 +16,7 @@ from everreach.contact import Contact, Entry, Page
 from everreach.errors import ProviderError, TransientError
 from providers.base import Account, Grant
 from providers.google import Google, _Connections, _Person
+from providers.http import Reply
 from tests.providers.test_base import Wire, config, playing, recorded, reply
 from tests.providers.test_tolerant import JSON, SCALARS
 
@@ -63,6 +64,14 @@ async def test_a_page_says_what_comes_next_and_how_many_there_are() -> None:
 async def test_a_listing_ends_where_no_token_is_and_may_be_empty(end: dict[str, Any]) -> None:
     page = await first_page({"totalItems": 0, **end})
     assert (list(page.entries), page.next, page.total) == ([], None, 0)
+
+
+@pytest.mark.gen_test
+async def test_an_entry_keeps_what_was_sent_letter_for_letter() -> None:
+    sent = b'{"resourceName": "people/c1", "unheard": [1e0, "\\u00e4"]}'
+    wire = playing(Reply(200, {}, b'{"connections": [' + sent + b"]}"))
+    (one,) = (await google(wire).page("token", None)).entries
+    assert (one.id, msgspec.json.encode(one.raw)) == ("people/c1", sent)
 
 
 @pytest.mark.gen_test
