@@ -40,6 +40,7 @@ class _Crew:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.seen = Seen(defaultdict(lambda: defaultdict(list)), [], Counter())
+        self._reached: Counter[int] = Counter()
         self.over = asyncio.Event()
         self._knocking = asyncio.Semaphore(PENDING)
         self._left = plan.followers
@@ -58,11 +59,12 @@ class _Crew:
 
     def came(self, job_id: str, version: int, *, first: bool) -> None:
         """Note that a follower sees a version that it has not seen before."""
-        now, moments = time.time(), self.seen.arrivals[job_id][version]
-        moments.append(now)
+        now = time.time()
+        self.seen.arrivals[job_id][version].append(now)
+        self._reached[version] += 1
         if first:
             self.let_in()
-        elif len(moments) == self.plan.followers:
+        elif self._reached[version] == self.plan.followers:
             _say(Reached(version, now))
 
     def let_in(self) -> None:

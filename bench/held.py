@@ -4,6 +4,7 @@ import asyncio
 import resource
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -15,10 +16,12 @@ from everreach.tokens import issue
 from storage.mongo import Database
 
 FOLLOWERS = 10_000
+JOBS = 100
+"""Of as many people, who look with a hundred connections each: one person's requests are counted one by one."""
 SETTLE_SECONDS = 1.5
 PATIENCE_SECONDS = 60.0
 NO_LIMIT = "1000000/second"
-"""They are all one person. The hits of a longer window would be so many that counting them is what is measured."""
+"""The hits of a longer window would be so many that counting them is what is measured."""
 BODY_LENGTH = 400
 """Of a bare server's frame, in bytes: about that of a job's state."""
 
@@ -27,7 +30,8 @@ class Held(NamedTuple):
     """Of one kind of connection. The whole process's memory, and what it grew by, in KiB for each of them; what letting
     one in costs the server in microseconds of processor time.
 
-    Seconds from the statement until the last had the change (nan where not all had it) and the end, and how many did.
+    Seconds from the first statement until the last had the change (None where not all had it) and the end, and how
+    many did.
     """
 
     kind: str
@@ -64,11 +68,11 @@ async def _ours(bench: Bench, kind: str, count: int, *, polls: bool) -> Held:
     database = bench.database("held")
     async with bench.server(database.name, RATE_LIMIT_STATUS=NO_LIMIT) as server:
         await server.ready(bench.http)
-        jobs = await stand(bench, server, database, 1)
+        jobs = await stand(bench, server, database, JOBS)
         before = server.resident_kib()
         async with Followers(bench, server.port, jobs, count, polls=polls) as followers:
             held = await _gather(kind, count, followers, server, before)
-            held = await _tell(database, jobs[0][0], followers, held)
+            held = await _tell(database, [job_id for job_id, _ in jobs], followers, held)
     await database.client.drop_database(database.name)
     return held
 
@@ -93,19 +97,20 @@ async def _gather(kind: str, count: int, followers: Followers, server: Process, 
     return Held(kind, count, resident / count, (resident - before) / count, count / seconds, cpu_us)
 
 
-async def _tell(database: Database, job_id: str, followers: Followers, held: Held) -> Held:
-    """Change the job, and when all know, complete it."""
+async def _tell(database: Database, jobs: Sequence[str], followers: Followers, held: Held) -> Held:
+    """Change the jobs, and when all know, complete them."""
     moved_at = time.time()
-    moved = await move(database, job_id)
+    moved = await asyncio.gather(*(move(database, job_id) for job_id in jobs))
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_SECONDS):
             held = held._replace(change_seconds=await followers.reached() - moved_at)
     await asyncio.sleep(SETTLE_SECONDS)
     finished_at = time.time()
-    await finish(database, job_id)
+    await asyncio.gather(*(finish(database, job_id) for job_id in jobs))
     seen = await followers.seen(PATIENCE_SECONDS)
     ends = [moment for part in seen for moment in part.ends]
-    changed = sum(len(part.arrivals[job_id].get(moved, ())) for part in seen)
+    pairs = list(zip(jobs, moved, strict=True))
+    changed = sum(len(part.arrivals[job_id].get(version, ())) for part in seen for job_id, version in pairs)
     end_seconds = max(ends) - finished_at if len(ends) == held.followers else None
     refused = sum(sum(part.refused.values()) for part in seen)
     return held._replace(changed=changed, ended=len(ends), end_seconds=end_seconds, refused=refused)
