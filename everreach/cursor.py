@@ -15,7 +15,8 @@ class Cursor(msgspec.Struct, frozen=True, gc=False):
     """A place in a provider's listing. `position` is the provider's own address of the next page, None at the start.
 
     `barren` counts pages in a row without a new contact. While they last, `mark`, `steps` and `power` look for a cycle
-    with Brent's algorithm: constant memory, and found within a few rounds, however many pages the cycle has.
+    with Brent's algorithm: constant memory, and found within a few rounds, however many pages the cycle has. `again`
+    says that the listing began anew, so that its contacts may have been seen before.
     """
 
     position: str | None = None
@@ -24,6 +25,7 @@ class Cursor(msgspec.Struct, frozen=True, gc=False):
     mark: str | None = None
     steps: int = 0
     power: int = 1
+    again: bool = False
 
     def after(self, position: str, *, fresh: bool, barren_limit: int) -> Self:
         """The next place, after a page that brought something new (`fresh`) or did not.
@@ -33,7 +35,7 @@ class Cursor(msgspec.Struct, frozen=True, gc=False):
         if position == self.position:
             raise BrokenListingError("The provider's listing points to itself and was stopped.")
         if fresh:
-            return type(self)(position)
+            return type(self)(position, again=self.again)
         if self.barren >= barren_limit:
             raise BrokenListingError(
                 "The provider's listing went on without bringing any more contacts and was stopped."
@@ -44,13 +46,13 @@ class Cursor(msgspec.Struct, frozen=True, gc=False):
         """The beginning again, because the provider no longer knows the position."""
         if self.position is None or self.restarts >= RESTART_LIMIT:
             raise ListingExpiredError
-        return type(self)(restarts=self.restarts + 1)
+        return type(self)(restarts=self.restarts + 1, again=True)
 
     def _step(self, position: str) -> Self:
         mark = hashlib.sha256(position.encode()).hexdigest()[:32]
         if mark == self.mark:
             raise BrokenListingError("The provider's listing goes in circles and was stopped.")
-        counted = {"barren": self.barren + 1, "restarts": self.restarts}
+        moved = msgspec.structs.replace(self, position=position, barren=self.barren + 1)
         if self.steps + 1 == self.power:
-            return type(self)(position, mark=mark, steps=0, power=self.power * 2, **counted)
-        return type(self)(position, mark=self.mark, steps=self.steps + 1, power=self.power, **counted)
+            return msgspec.structs.replace(moved, mark=mark, steps=0, power=self.power * 2)
+        return msgspec.structs.replace(moved, steps=self.steps + 1)

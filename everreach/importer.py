@@ -97,7 +97,7 @@ class Importer:
         except (ReconnectError, TokenRejectedError) as error:
             await self._fail(lease, error.message, keep_tokens=False)
         except BrokenListingError as error:
-            await self._fail(lease, error.message, cursor=Cursor())
+            await self._fail(lease, error.message, cursor=Cursor(again=True))
         except ProviderError as error:
             await self._fail(lease, error.message)
 

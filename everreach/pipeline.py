@@ -39,7 +39,7 @@ class Pipeline:
         self._lease = lease
         self._listing = listing
         self._max_contacts = max_contacts
-        self._recovering = recovering
+        self._recovering = self._recovered = recovering
         self._number = lease.job.page
         self._recording = 0
         self._steps = AsyncExitStack()
@@ -66,6 +66,9 @@ class Pipeline:
         await self._committing.done()
 
     async def _insert(self, page: Page, prepared: Sequence[Prepared]) -> None:
+        if self._recovered or self._listing.cursor.again:
+            # A contact that was edited since would have another key, and come a second time.
+            prepared = await self._ledger.unrecorded(self._lease.job, prepared)
         room = self._max_contacts - self._lease.job.processed_contacts - self._recording
         rows = await self._contacts.insert(self._lease, prepared[:room])
         await self._committing.follow(self._commit(page, rows, whole=len(prepared) <= room))

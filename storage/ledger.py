@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from bson import ObjectId
@@ -65,6 +65,15 @@ class Row(msgspec.Struct, gc=False):
         return self.document
 
 
+class Recorded(Protocol):
+    """Whatever comes with its row."""
+
+    row: Row
+
+
+R = TypeVar("R", bound=Recorded)
+
+
 class Ledger:
     """The collection `imported_contacts`. A provider's contact has one row in a job, however often it was sent."""
 
@@ -86,6 +95,14 @@ class Ledger:
         # A row that is there already was counted with an earlier page: the listing has begun again.
         actions = [row.action for place, row in enumerate(rows) if place not in refused]
         return Tally(*(actions.count(action) for action in _COUNTED))
+
+    @translated
+    async def unrecorded(self, job: Job, page: Sequence[R]) -> list[R]:
+        """Those of a page's contacts that have no row yet, in their order."""
+        ids = [one.row.provider_contact_id for one in page]
+        rows = self._rows.find({**_of(job), "provider_contact_id": {"$in": ids}}, {"provider_contact_id": 1, "_id": 0})
+        recorded = {row["provider_contact_id"] async for row in rows}
+        return [one for one in page if one.row.provider_contact_id not in recorded]
 
     @translated
     async def complete(self, job: Job, rows: Sequence[Row]) -> None:

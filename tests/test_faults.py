@@ -97,6 +97,20 @@ async def test_a_listing_that_expires_begins_again_and_counts_nobody_twice(
     check_whole(world, await imported(world, provider, Fault("page_token_400", "page", page=page, status=status)))
 
 
+@PROVIDERS
+@pytest.mark.gen_test
+async def test_a_contact_that_is_edited_before_the_listing_begins_again_does_not_come_twice(
+    world: World, provider: str
+) -> None:
+    # What the first listing showed is edited back when the second comes by.
+    edited = Fault("edited_emails", "page", page=0)
+    job = await imported(world, provider, edited, Fault("page_token_400", "page", page=2))
+    assert (job["status"], job["processed_contacts"], job["failed_contacts"]) == ("completed", SIZE, 0)
+    contacts = await world.database["contacts"].find({}).to_list(None)
+    assert len({one["provider_contact_id"] for one in contacts}) == len(contacts)
+    assert any(one["email"].startswith("new-") for one in contacts)
+
+
 @PLACES
 @PROVIDERS
 @pytest.mark.gen_test

@@ -9,11 +9,12 @@ Kind = Literal[
     "http_500", "http_503", "html_502", "html_200", "invalid_json", "truncated", "reset", "stall", "slow",
     "status_429", "quota_403", "token_401", "page_token_400", "missing_scope", "invalid_grant", "page_loop",
     "page_loop_2", "endless", "foreign_next_link", "lone_surrogate", "garbage_entries", "empty_page", "duplicate_entry",
+    "edited_emails",
 ]  # fmt: skip
 
 SHAPING = {
     "page_loop", "page_loop_2", "endless", "foreign_next_link", "lone_surrogate", "garbage_entries", "empty_page",
-    "duplicate_entry",
+    "duplicate_entry", "edited_emails",
 }  # fmt: skip
 """These change what a page says; the page still comes with status 200."""
 _STANDING = {"page_loop", "page_loop_2", "endless"}

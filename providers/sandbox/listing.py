@@ -66,10 +66,13 @@ def onward(turn: Turn, size: int, total: int, shaping: Shaping, back: int = 1) -
 
 
 def tampered(entries: bytes, shaping: Shaping) -> bytes:
-    """The encoded list of contacts with `garbage_entries` or a `lone_surrogate` in it."""
-    if not {"garbage_entries", "lone_surrogate"} & set(shaping):
+    """The encoded list of contacts with `garbage_entries` or a `lone_surrogate` in it, or with `edited_emails`."""
+    if not {"garbage_entries", "lone_surrogate", "edited_emails"} & set(shaping):
         return entries
     contacts: list[Any] = msgspec.json.decode(entries)
+    if "edited_emails" in shaping:
+        for contact in contacts:
+            _edit(contact)
     if "lone_surrogate" in shaping and contacts:
         _mark(contacts[0])
     if "garbage_entries" in shaping:
@@ -84,3 +87,9 @@ def _mark(contact: dict[str, Any]) -> None:
         contact["names"] = [{"metadata": {"primary": True}, "displayName": _MARK, "givenName": _MARK}]
     else:
         contact["displayName"] = contact["givenName"] = _MARK
+
+
+def _edit(contact: dict[str, Any]) -> None:
+    for email in contact.get("emailAddresses") or ():
+        for name in {"value", "address"} & email.keys():
+            email[name] = f"new-{email[name].strip()}"

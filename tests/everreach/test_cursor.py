@@ -83,3 +83,11 @@ def test_something_new_forgives_the_restarts() -> None:
 def test_a_listing_that_expires_at_its_very_start_is_given_up() -> None:
     with pytest.raises(ListingExpiredError):
         Cursor().restarted()
+
+
+def test_a_listing_that_began_anew_is_known_to_have_to_its_end() -> None:
+    again = Cursor("a").restarted()
+    assert again.again
+    assert again.after("b", fresh=True, barren_limit=5).again
+    assert again.after("b", fresh=False, barren_limit=5).after("c", fresh=False, barren_limit=5).again
+    assert not Cursor("a").after("b", fresh=True, barren_limit=5).again
