@@ -78,7 +78,8 @@ async def check_undisturbed(database: Database, one: Import) -> None:
     assert (reasons.count("no_email"), reasons.count("duplicate")) == (no_email, duplicate)
 
 
-@pytest.mark.gen_test(timeout=900)
+@pytest.mark.timeout(1800)
+@pytest.mark.gen_test(timeout=1800)
 async def test_random_kills_lose_nothing_and_double_nothing(request: pytest.FixtureRequest) -> None:
     wanted = request.config.getoption("--kills")
     chance = random.Random(20261122 + wanted)
