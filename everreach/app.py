@@ -1,5 +1,6 @@
 """The composition root: the only place that knows everything, makes it in order and ends it in reverse."""
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Sequence
@@ -19,12 +20,15 @@ from everreach.runner import Runner
 from everreach.tokens import Authenticator
 from everreach.vault import Vault
 from everreach.watch import Watch
+from everreach.webhooks import Webhooks
+from everreach.webhooks import connect as connect_webhooks
 from handlers import routes
 from handlers.base import NotFoundHandler
 from handlers.followers import Followers
 from handlers.services import Services
 from providers import connect as connect_providers
-from providers.http import Http
+from providers.addresses import is_public
+from providers.http import BRIEF, Http, Reachable
 from storage.changes import JobChanges
 from storage.contacts import ContactStore
 from storage.embedded import EmbeddedMongod
@@ -44,12 +48,14 @@ _log = logging.getLogger(__name__)
 class Node:
     """One server: its database client, its workers and its listening sockets. Nodes share nothing but the database.
 
-    Those that one parent forked share its `sockets` too; without any a node opens its own.
+    Those that one parent forked share its `sockets` too; without any a node opens its own. `reachable` says to which
+    addresses webhooks may go.
     """
 
-    def __init__(self, config: Config, sockets: Sequence[socket] = ()) -> None:
+    def __init__(self, config: Config, sockets: Sequence[socket] = (), *, reachable: Reachable = is_public) -> None:
         self._config = config
         self._given = sockets
+        self._reachable = reachable
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -72,6 +78,10 @@ class Node:
         await ensure_indexes(self._database)
         self._http = await stack.enter_async_context(Http())
         self.services = self._services()
+        self._webhooks: Webhooks | None = None
+        if self._config.webhook_urls:
+            outward = await stack.enter_async_context(Http(timeout=BRIEF, reachable=self._reachable))
+            self._webhooks = connect_webhooks(self._config, self._database, self.services.jobs, outward)
         self.services.watch.start()
         stack.push_async_callback(self.services.watch.stop)
         sockets = self._given or listen(self._config)
@@ -82,11 +92,18 @@ class Node:
         server.add_sockets(sockets)
         stack.push_async_callback(server.close_all_connections)
         stack.push_async_callback(self.services.followers.gone)
-        stack.push_async_callback(self.services.runner.stop, self._config.everreach_shutdown_seconds)
+        stack.push_async_callback(self._drain)
         stack.push_async_callback(self.services.followers.dismiss)
         stack.callback(server.stop)
         self.services.followers.start()
         self.services.runner.start()
+        if self._webhooks:
+            self._webhooks.start()
+
+    async def _drain(self) -> None:
+        """Hand back what is in flight, all within the time that a stop may take."""
+        workers = [worker for worker in (self.services.runner, self._webhooks) if worker]
+        await asyncio.gather(*(worker.stop(self._config.everreach_shutdown_seconds) for worker in workers))
 
     async def _database_uri(self, stack: AsyncExitStack) -> str:
         if self._config.mongodb_uri:
@@ -97,10 +114,12 @@ class Node:
 
     def _services(self) -> Services:
         config, database = self._config, self._database
-        keep = config.token_retention == "keep"
-        vault, jobs, ledger = Vault(config.encryption_keys()), JobStore(database, keep_tokens=keep), Ledger(database)
+        vault, ledger = Vault(config.encryption_keys()), Ledger(database)
+        keep, announce = config.token_retention == "keep", bool(config.webhook_urls)
+        jobs = JobStore(database, keep_tokens=keep, announce=announce)
         providers = connect_providers(config, self._http)
-        leases = LeaseStore(database, uuid.uuid4().hex, config.everreach_lease_seconds, keep_tokens=keep)
+        owner, seconds = uuid.uuid4().hex, config.everreach_lease_seconds
+        leases = LeaseStore(database, owner, seconds, keep_tokens=keep, announce=announce)
         importer = Importer(
             jobs=jobs,
             leases=leases,

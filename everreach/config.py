@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everreach.errors import SettingsError
-from everreach.setting_types import EncryptionKeys, JwtSecret, MongoUri, Rate, Url
+from everreach.setting_types import EncryptionKeys, JwtSecret, MongoUri, Rate, Url, WebhookSecrets, WebhookUrls
 
 _DEFAULT_DATA_DIR = Path("~/.local/share/everreach")
 
@@ -59,6 +59,9 @@ class Config(BaseSettings):
     everreach_lease_seconds: float = Field(8, ge=1, le=60)
     everreach_shutdown_seconds: float = Field(6, ge=0, le=600)
 
+    webhook_urls: WebhookUrls = ()
+    webhook_secrets: WebhookSecrets = Field((), validate_default=True)
+
     google_authorize_url: Url = "https://accounts.google.com/o/oauth2/v2/auth"
     google_token_url: Url = "https://oauth2.googleapis.com/token"
     google_revoke_url: Url = "https://oauth2.googleapis.com/revoke"
@@ -85,6 +88,13 @@ class Config(BaseSettings):
     def _some_way_to_know_callers(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("supabase_jwt_secret", ...) is None:
             raise ValueError("set this or SUPABASE_JWT_SECRET: without one nobody can sign in")
+        return value
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _webhooks_are_signed(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        if info.data.get("webhook_urls") and not value:
+            raise ValueError("set this beside WEBHOOK_URLS; make one with: echo whsec_$(openssl rand -base64 32)")
         return value
 
     @classmethod

@@ -21,6 +21,7 @@
     ├── CallbackError                 an OAuth callback that cannot go on; its code goes to the app
     └── ProviderError                 a provider did not give what was asked; ends the job unless caught
         ├── TransientError            worth another try: network, 5xx, a reply that makes no sense
+        │   └── PrivateAddressError   the name leads into a network that is not the public one
         ├── ThrottledError            wait, then go on
         ├── TokenRejectedError        401: refresh once, then go on
         ├── ReconnectError            the grant is dead; only the person can mend it
@@ -204,6 +205,10 @@ class ProviderError(EverReachError):
 
 class TransientError(ProviderError):
     """The provider could not be reached or answered with an error several times in a row. Please try again later."""
+
+
+class PrivateAddressError(TransientError):
+    """The address is not one on the public internet."""
 
 
 class ThrottledError(ProviderError):

@@ -2,19 +2,16 @@
 
 import asyncio
 import logging
-import random
 from typing import Final
 
 from everreach.errors import DatabaseError, EverReachError, LeaseLostError
 from everreach.importer import Importer
 from everreach.job import RUNNING, Job, Lease, Status
 from everreach.logs import describe
+from everreach.scan import Scan
 from everreach.turn import Turn
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
-
-SCAN_SECONDS: Final = 1.0
-"""How often, at the least, a node looks for jobs that are due."""
 
 TURN_SECONDS: Final = 5.0
 """How long one import may keep a worker that others are waiting for."""
@@ -37,15 +34,14 @@ class Runner:
         self._renewal = lease_seconds / 4
         self._turns: dict[str, Turn | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._nudged = asyncio.Event()
+        self._scan = Scan(self._look, "jobs")
         self.stopping = False
         """Whether stop() was called; no more jobs are taken then."""
         self._contended = False
-        self._scanning: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to look for jobs that are due."""
-        self._scanning = asyncio.create_task(self._scan())
+        self._scan.start()
 
     def spawn(self, job: Job) -> None:
         """Work on a job, now if a worker is free, else when it is its turn."""
@@ -67,8 +63,7 @@ class Runner:
     async def stop(self, seconds: float) -> None:
         """Take no more jobs, let the pages in flight be finished and handed back, and wait so long for that."""
         self.stopping = True
-        if self._scanning:
-            self._scanning.cancel()
+        self._scan.stop()
         for turn in self._turns.values():
             if turn:
                 turn.call_off()
@@ -89,7 +84,7 @@ class Runner:
             _log.error("import %s stopped on %s", job.id, describe(error))
         finally:
             del self._turns[job.id]
-            self._nudged.set()
+            self._scan.nudge()
 
     async def _hold(self, lease: Lease) -> None:
         turn = self._turns[lease.job.id] = Turn(lease, TURN_SECONDS, lambda: self._contended)
@@ -111,22 +106,6 @@ class Runner:
                 turn.call_off()
                 return
             except DatabaseError:
-                continue
-
-    async def _scan(self) -> None:
-        while True:
-            self._nudged.clear()
-            try:
-                await self._look()
-            except DatabaseError:
-                _log.warning("the database does not answer; looking for jobs again in a moment")
-            except Exception as error:
-                # Whatever is wrong with one job, the others must not be forgotten for it.
-                _log.error("looking for jobs failed on %s", describe(error))
-            try:
-                # Jitter keeps nodes that started together from asking together.
-                await asyncio.wait_for(self._nudged.wait(), SCAN_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311
-            except TimeoutError:
                 continue
 
     async def _look(self) -> None:

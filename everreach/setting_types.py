@@ -12,6 +12,13 @@ from pydantic_settings import NoDecode
 MINIMUM_SECRET_LENGTH = 32
 """Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
 
+WEBHOOK_SECRET_BYTES = range(24, 65)
+"""Of WEBHOOK_SECRETS, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md."""
+
+_WEBHOOK_URL_ADVICE = "each is a whole URL such as https://api.example.com/webhooks, with https and without credentials"
+_WEBHOOK_SECRET_ADVICE = (
+    "each is whsec_ and 24 to 64 random bytes in base64; make one with: echo whsec_$(openssl rand -base64 32)"
+)
 _KEY_ADVICE = "each key is 32 random bytes in base64; make one with: openssl rand -base64 32"
 
 
@@ -44,8 +51,12 @@ def _rate(value: str) -> str:
     return value
 
 
+def _parts(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def _encryption_keys(value: object) -> object:
-    keys = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    keys = _parts(value)
     if not keys:
         raise ValueError(_KEY_ADVICE)
     return keys
@@ -61,9 +72,49 @@ def _encryption_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _webhook_url(value: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(value.get_secret_value())
+        sound = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or "@" in parts.netloc or parts.fragment:
+        raise ValueError(_WEBHOOK_URL_ADVICE)
+    return value
+
+
+def _webhook_secret(value: SecretStr) -> SecretStr:
+    prefix, _, key = value.get_secret_value().partition("_")
+    try:
+        length = len(base64.b64decode(key, validate=True))
+    except (binascii.Error, ValueError):
+        raise ValueError(_WEBHOOK_SECRET_ADVICE) from None
+    if prefix != "whsec" or length not in WEBHOOK_SECRET_BYTES:
+        raise ValueError(_WEBHOOK_SECRET_ADVICE)
+    return value
+
+
+def _all_different(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("name each only once")
+    return values
+
+
 Url = Annotated[str, AfterValidator(_http_url)]
 Rate = Annotated[str, AfterValidator(_rate)]
 EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
 MongoUri = Annotated[SecretStr, AfterValidator(_mongodb_uri)]
 JwtSecret = Annotated[SecretStr, AfterValidator(_jwt_secret)]
 EncryptionKeys = Annotated[tuple[EncryptionKey, ...], NoDecode, BeforeValidator(_encryption_keys)]
+WebhookUrls = Annotated[
+    tuple[Annotated[SecretStr, AfterValidator(_webhook_url)], ...],
+    NoDecode,
+    BeforeValidator(_parts),
+    AfterValidator(_all_different),
+]
+WebhookSecrets = Annotated[
+    tuple[Annotated[SecretStr, AfterValidator(_webhook_secret)], ...],
+    NoDecode,
+    BeforeValidator(_parts),
+    AfterValidator(_all_different),
+]

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final, Self, TypeVar
@@ -10,15 +11,23 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from everreach.errors import BrokenListingError, ProviderError, TransientError
+from everreach.errors import BrokenListingError, PrivateAddressError, ProviderError, TransientError
+from providers.addresses import AddressInfo, look_up
 
 BODY_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a reply; a page of 1,000 contacts is about one MiB."""
 
 RETRIES: Final = 3
 """Tries beyond the first against network errors, 5xx and replies that make no sense."""
+
+BRIEF: Final = aiohttp.ClientTimeout(total=10)
+"""For a request whose answer is not waited for longer than this, whatever it does."""
+
+Reachable = Callable[[str], bool]
+"""Says of an IP address whether it may be connected to."""
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=30)
 _BACKOFF_CAP_SECONDS: Final = 20.0
@@ -54,15 +63,24 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Http:
-    """An HTTP client for the life of the process. `backoff` is the seconds before the first retry, at most."""
+    """An HTTP client for the life of the process. `backoff` is the seconds before the first retry, at most.
 
-    def __init__(self, *, backoff: float = 0.5, timeout: aiohttp.ClientTimeout = _TIMEOUT) -> None:
+    With `reachable` it connects to no other addresses, and raises PrivateAddressError.
+    """
+
+    def __init__(
+        self,
+        *,
+        backoff: float = 0.5,
+        timeout: aiohttp.ClientTimeout = _TIMEOUT,
+        reachable: Reachable | None = None,
+    ) -> None:
         self._backoff = backoff
         self._session = aiohttp.ClientSession(
             timeout=timeout,
             # A page is about a megabyte: a smaller buffer would stop and start the connection for it many times.
             read_bufsize=1024 * 1024,
-            connector=aiohttp.TCPConnector(limit=256, ttl_dns_cache=60),
+            connector=_guarded(reachable) if reachable else aiohttp.TCPConnector(limit=256, ttl_dns_cache=60),
             # One person's cookies must never travel with another's request.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "EverReach-Import"},
@@ -94,6 +112,10 @@ class Http:
         """One POST of a form. Never repeated here: only the caller knows whether that is harmless."""
         return await self._request("POST", url, data=fields, headers=headers)
 
+    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Reply:
+        """One POST of bytes, never repeated here. The reply's body is not read: `body` is empty."""
+        return await self._request("POST", url, read=False, data=body, headers=headers)
+
     async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Repeat what raises TransientError, with exponential backoff and full jitter; the last error goes on."""
         for retry in range(RETRIES):
@@ -103,13 +125,13 @@ class Http:
                 await asyncio.sleep(random.uniform(0, min(_BACKOFF_CAP_SECONDS, self._backoff * 2**retry)))  # noqa: S311
         return await attempt()
 
-    async def _request(self, method: str, url: str, **options: object) -> Reply:
+    async def _request(self, method: str, url: str, *, read: bool = True, **options: object) -> Reply:
         try:
             # The provider's links are followed letter for letter, which a second encoding would break.
             target = URL(url, encoded=True)
             async with self._session.request(method, target, allow_redirects=False, **options) as response:  # type: ignore[arg-type]
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status, headers, await _body(response))
+                return Reply(response.status, headers, await _body(response) if read else b"")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             # The library's own text holds the URL, and with it codes and page tokens.
             raise TransientError from None
@@ -123,6 +145,41 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
             raise ProviderError("The provider sent a page that is too large to be one.")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _guarded(reachable: Reachable) -> aiohttp.TCPConnector:
+    def opened(info: AddressInfo) -> socket.socket:
+        # The last look, at exactly the address that is connected to; one written into a URL is resolved by nobody.
+        if not reachable(str(info[4][0])):
+            raise PrivateAddressError
+        return socket.socket(*info[:3])
+
+    return aiohttp.TCPConnector(
+        limit=256, use_dns_cache=False, resolver=_GuardedResolver(reachable), socket_factory=opened
+    )
+
+
+class _GuardedResolver(AbstractResolver):
+    """Resolves a name once, and not at all where any of its addresses is out of reach."""
+
+    def __init__(self, reachable: Reachable) -> None:
+        self._reachable = reachable
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        infos = await look_up(host, port)
+        addresses = [(str(where[0]), kind, protocol) for kind, _, protocol, _, where in infos]
+        if not all(self._reachable(address) for address, _, _ in addresses):
+            raise PrivateAddressError
+        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=protocol, flags=numeric)
+            for address, kind, protocol in addresses
+        ]
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 def origin(url: str) -> tuple[str, str, int] | None:

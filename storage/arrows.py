@@ -1,6 +1,6 @@
 """The words in which the arrows of a job are written: server time, literals, and the version that grows."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -17,6 +17,20 @@ NEVER = "$$REMOVE"
 
 DUE: Document = {"$expr": {"$lte": ["$not_before", NOW]}}
 RUNNING_FILTER: Document = {"status": {"$in": sorted(RUNNING)}}
+_AS_IT_STANDS = {
+    name: f"${name}"
+    for name in (
+        "status",
+        "version",
+        "total_contacts",
+        "processed_contacts",
+        "imported_contacts",
+        "skipped_contacts",
+        "failed_contacts",
+        "error_message",
+        "completed_at",
+    )
+}
 NO_TOKENS: Document = {"access_token": None, "refresh_token": None, "token_expires_at": None, "pkce_verifier": None}
 
 
@@ -54,6 +68,31 @@ def held(lease: Lease) -> Document:
         "fence": lease.fence,
         **RUNNING_FILTER,
     }
+
+
+def telling(announce: bool) -> Callable[..., list[Document]]:
+    """What makes of a pipeline that ends a job one that leaves word of it for the webhooks, where there are any."""
+    return _announced if announce else _untold
+
+
+def _announced(pipeline: list[Document], when: Document | bool = True) -> list[Document]:
+    """Leave word where the job as it was before matches `when`.
+
+    The job keeps how it stood at its end until deliveries are made of that: a retry must not make the end unsaid.
+    """
+    (stage,) = pipeline
+    known = {"$ifNull": ["$unannounced", []]}
+    ends = {"$cond": ["$telling", {"$concatArrays": [known, [_AS_IT_STANDS]]}, "$unannounced"]}
+    due = {"$cond": ["$telling", NOW, "$announce_at"]}
+    return [
+        {"$set": {**stage["$set"], "telling": when}},
+        {"$set": {"unannounced": ends, "announce_at": due}},
+        {"$unset": "telling"},
+    ]
+
+
+def _untold(pipeline: list[Document], _: Document | bool = True) -> list[Document]:
+    return pipeline
 
 
 async def apply(jobs: Collection, query: Document, pipeline: list[Document]) -> Job | None:

@@ -12,6 +12,7 @@ JOBS = "contact_import_jobs"
 LEDGER = "imported_contacts"
 CONTACTS = "contacts"
 RATE_LIMITS = "rate_limits"
+DELIVERIES = "webhook_deliveries"
 
 CONTACT_KEY = "user_id_email"
 _HAS_EMAIL = {"email": {"$gt": ""}}  # Only text that is not empty: contacts without an e-mail are free of the key.
@@ -27,6 +28,8 @@ async def ensure_indexes(database: Database) -> None:
     await jobs.create_index([("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", ASCENDING)], name="history")
     # Whatever the engine has to look at carries `not_before`; what has ended for good does not, and costs nothing here.
     await jobs.create_index("not_before", name="due", partialFilterExpression={"not_before": {"$exists": True}})
+    # The same for an end that nobody was told of yet; without webhooks there is none.
+    await jobs.create_index("announce_at", name="announce", partialFilterExpression={"announce_at": {"$exists": True}})
     await ledger.create_index(
         [("user_id", ASCENDING), ("import_job_id", ASCENDING), ("provider_contact_id", ASCENDING)],
         name="once",
@@ -37,7 +40,18 @@ async def ensure_indexes(database: Database) -> None:
     )
     # A window that nobody asks about any more removes itself.
     await database[RATE_LIMITS].create_index("expireAt", expireAfterSeconds=0)
+    await _ensure_deliveries(database[DELIVERIES])
     await _ensure_contact_key(contacts)
+
+
+async def _ensure_deliveries(deliveries: Collection) -> None:
+    await deliveries.create_index([("user_id", ASCENDING), ("job_id", ASCENDING)], name="owner")
+    await deliveries.create_index(
+        [("endpoint", ASCENDING), ("not_before", ASCENDING)],
+        name="due",
+        partialFilterExpression={"not_before": {"$exists": True}},
+    )
+    await deliveries.create_index("expires_at", expireAfterSeconds=0)
 
 
 async def _ensure_contact_key(contacts: Collection) -> None:

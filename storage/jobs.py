@@ -5,7 +5,20 @@ from pymongo.read_concern import ReadConcern
 
 from everreach.job import ENDS, Job, Status
 from everreach.oauth_state import State
-from storage.arrows import DUE, NEVER, NO_TOKENS, NOW, after, apply, as_job, change, ending, if_readable, quietly
+from storage.arrows import (
+    DUE,
+    NEVER,
+    NO_TOKENS,
+    NOW,
+    after,
+    apply,
+    as_job,
+    change,
+    ending,
+    if_readable,
+    quietly,
+    telling,
+)
 from storage.indexes import JOBS
 from storage.mongo import Database, Document, prompt, translated
 
@@ -16,11 +29,15 @@ _AGAIN: Document = {"error_message": None, "completed_at": None, "takeovers": 0,
 
 
 class JobStore:
-    """The jobs as people and the OAuth flow see them; what only a lease holder may do is in LeaseStore."""
+    """The jobs as people and the OAuth flow see them; what only a lease holder may do is in LeaseStore.
 
-    def __init__(self, database: Database, *, keep_tokens: bool = False) -> None:
+    `announce` says whether anybody is to be told of a job's end by webhook.
+    """
+
+    def __init__(self, database: Database, *, keep_tokens: bool = False, announce: bool = False) -> None:
         self._jobs = database[JOBS]
         self._erased = {} if keep_tokens else NO_TOKENS
+        self._told = telling(announce)
         # A status once shown never goes back, not even when a primary is lost: only what a majority holds is shown.
         self._shown = self._jobs.with_options(read_concern=ReadConcern("majority"))
 
@@ -62,7 +79,7 @@ class JobStore:
     async def deny(self, state: State, provider: str) -> Job | None:
         """Deny: the person said no at the consent page. None where the state does not serve."""
         values = {"status": Status.CANCELLED, "state_hash": None, **NO_TOKENS}
-        return await apply(self._jobs, _waiting(state, provider), change(values, **ending()))
+        return await apply(self._jobs, _waiting(state, provider), self._told(change(values, **ending())))
 
     @prompt
     async def expired(self, state: State, provider: str) -> bool:
@@ -81,18 +98,22 @@ class JobStore:
     async def refuse(self, job: Job, message: str) -> Job | None:
         """Refuse: the exchange failed, and with it the job. None where the job has ended."""
         values = {"status": Status.FAILED, "error_message": message, **NO_TOKENS}
-        return await apply(self._jobs, _exchanging(job), change(values, **ending()))
+        return await apply(self._jobs, _exchanging(job), self._told(change(values, **ending())))
 
     @prompt
     async def cancel(self, job_id: str, user_id: str) -> Job | None:
         """Cancel: the person ends a job that has not ended. None where there is none such.
 
-        A page may be under way. The lease's end stays as `not_before`, so that somebody settles the counters then.
+        A page may be under way. The lease's end stays as `not_before`, so that somebody settles the counters then;
+        where nobody holds the job they can be settled at once.
         """
         values = {"status": Status.CANCELLED, "state_hash": None, "pkce_verifier": None, **self._erased}
-        claimed = {"$cond": [{"$gt": ["$fence", 0]}, "$not_before", NEVER]}
+        never_begun = {"$lte": ["$fence", 0]}
+        settled_at = {"$cond": [{"$ifNull": ["$lease_owner", False]}, "$not_before", NOW]}
+        not_before = {"$cond": [never_begun, NEVER, settled_at]}
         query = {"_id": job_id, "user_id": user_id, "status": {"$nin": sorted(ENDS)}}
-        return await apply(self._jobs, query, change(values, completed_at=NOW, not_before=claimed))
+        ended = change(values, completed_at=NOW, not_before=not_before)
+        return await apply(self._jobs, query, self._told(ended, never_begun))
 
     @prompt
     async def retry(self, job_id: str, user_id: str) -> Job | None:
@@ -116,7 +137,7 @@ class JobStore:
         message = "The account was not connected in time. Please start the import again."
         values = {"status": Status.FAILED, "error_message": message, "state_hash": None, **NO_TOKENS}
         query = {"_id": job_id, "user_id": user_id, "status": Status.AUTHENTICATING, **DUE}
-        return await apply(self._jobs, query, change(values, **ending(expired_state="$state_hash")))
+        return await apply(self._jobs, query, self._told(change(values, **ending(expired_state="$state_hash"))))
 
     @translated
     async def forget(self, job_id: str, user_id: str) -> None:
@@ -126,10 +147,12 @@ class JobStore:
 
     @translated
     async def settle(self, job: Job, counts: dict[str, int]) -> Job | None:
-        """Settle: a cancelled job's counters become what stands in the database."""
+        """Settle: a cancelled job's counters become what stands in the database, and its end is told, once."""
         query = {"_id": job.id, "user_id": job.user_id, "status": Status.CANCELLED, "fence": job.fence}
         total = {"$max": ["$total_contacts", counts["processed_contacts"]]}
-        return await apply(self._jobs, query, change(counts, lease_owner=None, not_before=NEVER, total_contacts=total))
+        settled = change(counts, lease_owner=None, not_before=NEVER, total_contacts=total)
+        first = {"$ne": [{"$type": "$not_before"}, "missing"]}
+        return await apply(self._jobs, query, self._told(settled, first))
 
     @prompt
     async def get(self, job_id: str, user_id: str) -> Job | None:

@@ -8,7 +8,20 @@ import msgspec
 from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
 from everreach.job import Lease, Status, Tally
-from storage.arrows import DUE, NEVER, NO_TOKENS, NOW, RUNNING_FILTER, after, apply, change, ending, held, quietly
+from storage.arrows import (
+    DUE,
+    NEVER,
+    NO_TOKENS,
+    NOW,
+    RUNNING_FILTER,
+    after,
+    apply,
+    change,
+    ending,
+    held,
+    quietly,
+    telling,
+)
 from storage.indexes import JOBS
 from storage.mongo import Database, Document, translated
 
@@ -17,14 +30,20 @@ RETRY_WINDOW_SECONDS: Final = 86400
 
 
 class LeaseStore:
-    """Claims jobs for `owner`, this process, and writes to those it holds. A lease lasts `seconds` unless renewed."""
+    """Claims jobs for `owner`, this process, and writes to those it holds. A lease lasts `seconds` unless renewed.
 
-    def __init__(self, database: Database, owner: str, seconds: float, *, keep_tokens: bool) -> None:
+    `announce` says whether anybody is to be told of a job's end by webhook.
+    """
+
+    def __init__(
+        self, database: Database, owner: str, seconds: float, *, keep_tokens: bool, announce: bool = False
+    ) -> None:
         self._jobs = database[JOBS]
         self._owner = owner
         self._seconds = seconds
         self._keep_tokens = keep_tokens
         self._erased = {} if keep_tokens else NO_TOKENS
+        self._told = telling(announce)
 
     @translated
     async def claim(self, job_id: str, user_id: str) -> Lease | None:
@@ -101,7 +120,8 @@ class LeaseStore:
         """Finish: the last page's counters, and the end, in one statement."""
         counted = _counted(tally)
         values = {"status": Status.COMPLETED, **self._erased}
-        await self._write_page(lease, change(values, **ending(**counted, total_contacts=counted["processed_contacts"])))
+        end = ending(**counted, total_contacts=counted["processed_contacts"])
+        await self._write_page(lease, self._told(change(values, **end)))
 
     @translated
     async def fail(
@@ -124,7 +144,7 @@ class LeaseStore:
         total = {"$max": ["$total_contacts", counts["processed_contacts"]]}
         kept_until = after(RETRY_WINDOW_SECONDS) if keep_tokens and not self._keep_tokens else NEVER
         end = ending(total_contacts=total, not_before=kept_until, page={"$add": ["$page", 1]})
-        await self._write(lease, change(values, **end))
+        await self._write(lease, self._told(change(values, **end)))
 
     async def _write_page(self, lease: Lease, pipeline: list[Document]) -> None:
         """Write what commits the page under way; a page that is committed already stays committed once."""

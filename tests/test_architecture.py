@@ -18,14 +18,14 @@ SANDBOX = "providers.sandbox"
 LAYERS: list[list[set[str]]] = [
     [{f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "workers")}],
     [{"handlers"}],
-    [{"everreach.runner"}, {"everreach.watch"}],
+    [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}],
     [{"everreach.importer"}],
     [{"everreach.pipeline"}],
-    [{"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"}],
+    [{"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"}, {"everreach.courier"}],
     [{"providers"}, {"storage"}],
     [
-        {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "job", "jwks", "logs")}
-        | {f"everreach.{name}" for name in ("oauth_state", "pace", "tokens", "vault")}
+        {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "event", "job", "jwks")}
+        | {f"everreach.{name}" for name in ("logs", "oauth_state", "pace", "scan", "tokens", "vault")}
     ],
     [{"everreach.errors"}],
 ]
@@ -39,6 +39,7 @@ DOORS = {
     "jwt": ("everreach.tokens", "everreach.jwks"),
     "cryptography": ("everreach.vault",),
     "limits": ("everreach.config", "everreach.setting_types", "storage.rate_limits"),
+    "standardwebhooks": ("everreach.courier",),
     "os.environ": ("everreach.config",),
     "os.getenv": ("everreach.config",),
 }

@@ -16,7 +16,7 @@ from tornado.testing import bind_unused_port
 
 import storage.contacts
 import storage.ledger
-from everreach import importer, runner
+from everreach import importer, scan
 from everreach.app import Node
 from providers import google, microsoft
 from providers.sandbox.faults import Fault
@@ -40,7 +40,7 @@ SECONDS = 5.0
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The product's own waits, shortened."""
     monkeypatch.setattr(importer, "_DATABASE_PAUSE_SECONDS", 0.1)
-    monkeypatch.setattr(runner, "SCAN_SECONDS", 0.1)
+    monkeypatch.setattr(scan, "SCAN_SECONDS", 0.1)
     monkeypatch.setattr(google, "PAGE_SIZE", PAGE)
     monkeypatch.setattr(microsoft, "PAGE_SIZE", PAGE)
 

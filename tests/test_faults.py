@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from everreach import app, importer, runner
+from everreach import app, importer, scan
 from providers import google, microsoft
 from providers.http import Http
 from providers.sandbox.faults import Fault
@@ -23,7 +23,7 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The product's own waits, shortened; what happens after them is the same."""
     timeout = aiohttp.ClientTimeout(total=10, sock_read=0.5)
     monkeypatch.setattr(app, "Http", partial(Http, backoff=0.02, timeout=timeout))
-    monkeypatch.setattr(runner, "SCAN_SECONDS", 0.1)
+    monkeypatch.setattr(scan, "SCAN_SECONDS", 0.1)
     monkeypatch.setattr(importer, "FIRST_WAIT_SECONDS", 0.1)
     monkeypatch.setattr(google, "PAGE_SIZE", PAGE)
     monkeypatch.setattr(microsoft, "PAGE_SIZE", PAGE)

@@ -1,0 +1,54 @@
+"""A look about once a second for what the database has for this node, and at once where somebody knows of something."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from everreach.errors import DatabaseError
+from everreach.logs import describe
+
+SCAN_SECONDS: Final = 1.0
+"""How often, at the least, a node looks."""
+
+_log = logging.getLogger(__name__)
+
+
+class Scan:
+    """Calls `look` again and again, whatever it raises. `sought` says in the log what it looks for."""
+
+    def __init__(self, look: Callable[[], Awaitable[None]], sought: str) -> None:
+        self._look = look
+        self._sought = sought
+        self._nudged = asyncio.Event()
+        self._scanning: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._scanning = asyncio.create_task(self._scan(), name=f"looking for {self._sought}")
+
+    def nudge(self) -> None:
+        """Look again now."""
+        self._nudged.set()
+
+    def stop(self) -> None:
+        """Look no longer."""
+        if self._scanning:
+            self._scanning.cancel()
+
+    async def _scan(self) -> None:
+        while True:
+            self._nudged.clear()
+            try:
+                await self._look()
+            except DatabaseError:
+                _log.warning("the database does not answer; looking for %s again in a moment", self._sought)
+            except Exception as error:
+                # Whatever is wrong with one, the others must not be forgotten for it.
+                _log.error("looking for %s failed on %s", self._sought, describe(error))
+            try:
+                # Jitter keeps nodes that started together from asking together.
+                await asyncio.wait_for(self._nudged.wait(), SCAN_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311
+            except TimeoutError:
+                continue

@@ -1,0 +1,55 @@
+"""The ends of jobs that nobody was told of yet. Each stands in its job, and so was written by what ended the job."""
+
+from collections.abc import Awaitable
+from typing import Final, NamedTuple, cast
+
+from pymongo import ASCENDING, ReturnDocument
+
+from everreach.job import Job
+from storage.arrows import NEVER, NOW, after, as_job, quietly
+from storage.indexes import JOBS
+from storage.mongo import Database, Document, translated
+
+TAKEN_SECONDS: Final = 30
+"""How long a node has the ends of a job to itself; another that takes them too makes the same deliveries of them."""
+
+_DUE: Document = {"announce_at": {"$exists": True}, "$expr": {"$lte": ["$announce_at", NOW]}}
+_FIELDS: Final = ("unannounced", "announce_at")
+
+
+class Ended(NamedTuple):
+    """A job with ends that are to be told."""
+
+    job_id: str
+    user_id: str
+
+
+class Announcements:
+    """What jobs have to say to the webhooks. The arrows that end a job leave it there."""
+
+    def __init__(self, database: Database) -> None:
+        self._jobs = database[JOBS]
+
+    @translated
+    async def due(self, limit: int) -> list[Ended]:
+        """Jobs with ends that are to be told now, the longest waiting first."""
+        found = self._jobs.find(_DUE, {"user_id": 1}).sort("announce_at", ASCENDING).limit(limit)
+        return [Ended(document["_id"], document["user_id"]) async for document in found]
+
+    @translated
+    async def take(self, ended: Ended) -> list[Job]:
+        """Take: the job as it was at each of its ends, oldest first; others leave it alone for TAKEN_SECONDS."""
+        query = {"_id": ended.job_id, "user_id": ended.user_id, **_DUE}
+        taken = self._jobs.find_one_and_update(
+            query, quietly(announce_at=after(TAKEN_SECONDS)), return_document=ReturnDocument.AFTER
+        )
+        document = await cast("Awaitable[Document | None]", taken)
+        return [as_job({**document, **end}) for end in document["unannounced"]] if document else []
+
+    @translated
+    async def told(self, job: Job) -> None:
+        """Told: the deliveries of this end stand, and the job forgets it. What ended meanwhile stays to be told."""
+        later = {"$filter": {"input": "$unannounced", "cond": {"$gt": ["$$this.version", job.version]}}}
+        forgotten = {name: {"$cond": [{"$eq": ["$unannounced", []]}, NEVER, f"${name}"]} for name in _FIELDS}
+        query = {"_id": job.id, "user_id": job.user_id, "unannounced": {"$exists": True}}
+        await self._jobs.update_one(query, [*quietly(unannounced=later), *quietly(**forgotten)])
