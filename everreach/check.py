@@ -1,5 +1,7 @@
 """`everreach check`: what is configured, what is missing, and whether the database answers."""
 
+from urllib.parse import urlsplit
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -22,6 +24,8 @@ async def check(console: Console | None = None) -> int:
     for provider in REGISTRY:
         console.print(_provider_line(config, provider.name))
     console.print(_callers_line(config))
+    if config.webhook_urls:
+        console.print(_webhooks_line(config))
     try:
         console.print(f"[green]✓[/] {escape(await _database_line(config))}")
     except DatabaseError as error:
@@ -45,6 +49,12 @@ def _callers_line(config: Config) -> str:
     if config.supabase_url:
         ways.append(f"ES256 and RS256 by the keys of {escape(config.supabase_url)}")
     return f"[green]✓[/] Callers are known by {' and '.join(ways)}."
+
+
+def _webhooks_line(config: Config) -> str:
+    # The rest of a URL may be somebody's secret.
+    hosts = ", ".join(str(urlsplit(url.get_secret_value()).hostname) for url in config.webhook_urls)
+    return f"[green]✓[/] Webhooks go to {escape(hosts)}, signed by {len(config.webhook_secrets)} secret(s)."
 
 
 async def _database_line(config: Config) -> str:

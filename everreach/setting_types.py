@@ -73,12 +73,13 @@ def _encryption_key(value: SecretStr) -> SecretStr:
 
 
 def _webhook_url(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
     try:
-        parts = urlsplit(value.get_secret_value())
+        parts = urlsplit(text)
         sound = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
-    if not sound or "@" in parts.netloc or parts.fragment:
+    if not sound or "@" in parts.netloc or "#" in text or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(_WEBHOOK_URL_ADVICE)
     return value
 

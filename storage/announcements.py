@@ -13,7 +13,7 @@ from storage.mongo import Database, Document, translated
 TAKEN_SECONDS: Final = 30
 """How long a node has the ends of a job to itself; another that takes them too makes the same deliveries of them."""
 
-_DUE: Document = {"announce_at": {"$exists": True}, "$expr": {"$lte": ["$announce_at", NOW]}}
+DUE: Document = {"announce_at": {"$exists": True}, "$expr": {"$lte": ["$announce_at", NOW]}}
 _FIELDS: Final = ("unannounced", "announce_at")
 
 
@@ -33,13 +33,13 @@ class Announcements:
     @translated
     async def due(self, limit: int) -> list[Ended]:
         """Jobs with ends that are to be told now, the longest waiting first."""
-        found = self._jobs.find(_DUE, {"user_id": 1}).sort("announce_at", ASCENDING).limit(limit)
+        found = self._jobs.find(DUE, {"user_id": 1}).sort("announce_at", ASCENDING).limit(limit)
         return [Ended(document["_id"], document["user_id"]) async for document in found]
 
     @translated
     async def take(self, ended: Ended) -> list[Job]:
         """Take: the job as it was at each of its ends, oldest first; others leave it alone for TAKEN_SECONDS."""
-        query = {"_id": ended.job_id, "user_id": ended.user_id, **_DUE}
+        query = {"_id": ended.job_id, "user_id": ended.user_id, **DUE}
         taken = self._jobs.find_one_and_update(
             query, quietly(announce_at=after(TAKEN_SECONDS)), return_document=ReturnDocument.AFTER
         )

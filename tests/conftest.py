@@ -12,6 +12,7 @@ from tornado.ioloop import IOLoop
 from storage.embedded import EmbeddedMongod
 from storage.indexes import ensure_indexes
 from storage.mongo import Database, connect
+from tests.receiver import Receiver
 from tests.world import World
 
 
@@ -70,5 +71,17 @@ def world(request: pytest.FixtureRequest, io_loop: IOLoop, database_uri: str) ->
         return made
 
     made: World = io_loop.run_sync(opened)
+    yield made
+    io_loop.run_sync(made.close)
+
+
+@pytest.fixture
+def receiver(io_loop: IOLoop) -> Iterator[Receiver]:
+    """Somebody who is told by webhook."""
+
+    async def opened() -> Receiver:
+        return Receiver()
+
+    made: Receiver = io_loop.run_sync(opened)
     yield made
     io_loop.run_sync(made.close)

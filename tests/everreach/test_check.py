@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from everreach.check import check
-from tests.everreach.test_config import KEY, SECRET
+from tests.everreach.test_config import KEY, SECRET, WEBHOOK_SECRET
 from tests.everreach.test_config import bare as bare  # noqa: PLC0414 - the same empty environment, as a fixture here.
 
 
@@ -29,6 +29,19 @@ async def test_a_live_database_is_0(
     monkeypatch.setenv("MONGODB_URI", mongod_uri)
     assert await check(console) == 0
     assert "The database answers" in screen.getvalue()
+
+
+@pytest.mark.gen_test
+async def test_webhooks_are_named_by_their_hosts_only(
+    monkeypatch: pytest.MonkeyPatch, mongod_uri: str, console: Console, screen: io.StringIO
+) -> None:
+    monkeypatch.setenv("MONGODB_URI", mongod_uri)
+    monkeypatch.setenv("WEBHOOK_URLS", "https://hooks.example.com/planted")
+    monkeypatch.setenv("WEBHOOK_SECRETS", WEBHOOK_SECRET)
+    assert await check(console) == 0
+    assert "Webhooks go to hooks.example.com, signed by 1 secret(s)." in screen.getvalue()
+    assert "planted" not in screen.getvalue()
+    assert WEBHOOK_SECRET not in screen.getvalue()
 
 
 @pytest.mark.gen_test

@@ -12,6 +12,8 @@ from everreach.errors import SettingsError
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OLD_KEY = base64.b64encode(bytes(32)).decode()
+WEBHOOK_SECRET = "whsec_bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3"
+OLD_WEBHOOK_SECRET = "whsec_b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xk"
 SECRET = "a-supabase-secret-of-more-than-32-characters"
 
 DEFAULTS = {
@@ -56,6 +58,8 @@ CHOSEN = {
     "TOKEN_ENCRYPTION_KEYS": KEY,
     "OAUTH_STATE_TTL_SECONDS": "120",
     "RATE_LIMIT_START": "7/hour",
+    "WEBHOOK_URLS": "https://a.example/hook,https://b.example:8443/",
+    "WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
     "RATE_LIMIT_STATUS": "90/minute",
     "EVERREACH_MAX_CONTACTS": "5000",
     "EVERREACH_MAX_IMPORTS": "3",
@@ -85,7 +89,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def shown(config: Config, name: str) -> object:
     value = getattr(config, name)
-    if name == "token_encryption_keys":
+    if isinstance(value, tuple):
         return ",".join(key.get_secret_value() for key in value)
     return str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
 
@@ -169,6 +173,12 @@ def test_missing_keys_are_reported_with_the_command_that_makes_one(monkeypatch: 
         ("RATE_LIMIT_STATUS", "60 per fortnight"),
         ("EVERREACH_MAX_CONTACTS", "0"),
         ("PORT", "-1"),
+        ("WEBHOOK_SECRETS", "whsec_"),
+        ("WEBHOOK_SECRETS", "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3"),
+        ("WEBHOOK_SECRETS", "whsec_not base64!"),
+        ("WEBHOOK_SECRETS", "whsec_c2hvcnQ="),
+        ("WEBHOOK_SECRETS", f"whsec_{'QUJD' * 22}"),
+        ("WEBHOOK_SECRETS", f"{WEBHOOK_SECRET},{WEBHOOK_SECRET}"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -200,22 +210,27 @@ def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
         "MICROSOFT_CLIENT_SECRET": "planted-microsoft",
         "SUPABASE_JWT_SECRET": "planted-supabase-secret-of-32-characters",
         "MONGODB_URI": "mongodb://user:planted-word@db/everreach",
+        "WEBHOOK_URLS": "https://hooks.example.com/planted",
+        "WEBHOOK_SECRETS": WEBHOOK_SECRET,
     }
     for name, value in {**secrets, "GOOGLE_CLIENT_ID": "id", "NEXT_PUBLIC_BASE_URL": "https://a.example"}.items():
         monkeypatch.setenv(name, value)
     config = Config.load()
     printed = f"{config!r} {config} {config.model_dump()} {config.oauth_client('google')!r}"
     assert "planted" not in printed
+    assert WEBHOOK_SECRET not in printed
     assert KEY not in printed
 
 
 def test_no_secret_is_ever_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MONGODB_URI", "SUPABASE_JWT_SECRET", "TOKEN_ENCRYPTION_KEYS", "SUPABASE_URL", "RATE_LIMIT_START"):
         monkeypatch.setenv(name, "planted")
+    for name in ("WEBHOOK_URLS", "WEBHOOK_SECRETS"):
+        monkeypatch.setenv(name, "planted")
     with pytest.raises(SettingsError) as refused:
         Config.load()
     printed = "".join(traceback.format_exception(refused.value)) + repr(refused.value) + repr(refused.value.__context__)
-    assert len(refused.value.problems) >= 5
+    assert len(refused.value.problems) >= 7
     assert "planted" not in printed
 
 
@@ -241,6 +256,45 @@ def test_a_provider_is_configured_only_with_both_its_id_and_its_secret() -> None
 def test_our_public_address_is_required_once_a_provider_is_set(provider: str) -> None:
     with pytest.raises(SettingsError, match="NEXT_PUBLIC_BASE_URL: set our public address"):
         Config.load(**{f"{provider}_client_id": "id"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.com/",
+        "https://",
+        "hooks.example.com",
+        "https://user:word@hooks.example.com/",
+        "https://hooks.example.com/#part",
+        "https://hooks.example.com:port/",
+        "https://[::1",
+        "https://hooks.example.com/a b",
+        "https://hooks.example.com/ä",
+        "https://hooks.example.com/\r\nX: 1",
+        "https://a.example/,https://a.example/",
+    ],
+)
+def test_a_webhook_goes_to_a_whole_https_url_that_is_named_once(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("WEBHOOK_SECRETS", WEBHOOK_SECRET)
+    monkeypatch.setenv("WEBHOOK_URLS", url)
+    with pytest.raises(SettingsError) as refused:
+        Config.load()
+    assert {problem.partition(":")[0] for problem in refused.value.problems} == {"WEBHOOK_URLS"}
+
+
+def test_webhooks_have_several_urls_and_secrets_and_the_order_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (Config.load().webhook_urls, Config.load().webhook_secrets) == ((), ())
+    monkeypatch.setenv("WEBHOOK_URLS", "https://a.example/x?y=%2F, https://b.example:8443,")
+    monkeypatch.setenv("WEBHOOK_SECRETS", f" {WEBHOOK_SECRET} , {OLD_WEBHOOK_SECRET}")
+    config = Config.load()
+    urls = [url.get_secret_value() for url in config.webhook_urls]
+    assert urls == ["https://a.example/x?y=%2F", "https://b.example:8443"]
+    assert [secret.get_secret_value() for secret in config.webhook_secrets] == [WEBHOOK_SECRET, OLD_WEBHOOK_SECRET]
+
+
+def test_webhooks_without_a_secret_are_refused_with_the_command_that_makes_one() -> None:
+    with pytest.raises(SettingsError, match=r"WEBHOOK_SECRETS: .*echo whsec_\$\(openssl rand -base64 32\)"):
+        Config.load(webhook_urls="https://hooks.example.com")
 
 
 def test_a_trailing_slash_is_trimmed() -> None:

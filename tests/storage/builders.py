@@ -70,9 +70,13 @@ def people(*names: str) -> list[Entry]:
 
 @dataclass(frozen=True)
 class Stores:
-    """Every store of the product on one database, and shortcuts to the documents behind them."""
+    """Every store of the product on one database, and shortcuts to the documents behind them.
+
+    `announce` as where there are webhooks.
+    """
 
     database: Database
+    announce: bool = False
     jobs: JobStore = field(init=False)
     ledger: Ledger = field(init=False)
     contacts: ContactStore = field(init=False)
@@ -82,7 +86,7 @@ class Stores:
     def __post_init__(self) -> None:
         ledger = Ledger(self.database)
         made = {
-            "jobs": JobStore(self.database),
+            "jobs": JobStore(self.database, announce=self.announce),
             "ledger": ledger,
             "contacts": ContactStore(self.database, ledger),
             "leases": self.node("node-1"),
@@ -92,7 +96,7 @@ class Stores:
             object.__setattr__(self, name, store)
 
     def node(self, owner: str, *, keep_tokens: bool = False) -> LeaseStore:
-        return LeaseStore(self.database, owner, LEASE_SECONDS, keep_tokens=keep_tokens)
+        return LeaseStore(self.database, owner, LEASE_SECONDS, keep_tokens=keep_tokens, announce=self.announce)
 
     async def waiting(self, user: str = USER, provider: str = "google") -> State:
         """A job whose person is at the consent page."""

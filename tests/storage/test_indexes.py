@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from everreach.errors import DatabaseError
 from everreach.job import RUNNING, Lease
 from storage import indexes
-from storage.indexes import CONTACT_KEY, CONTACTS, JOBS, LEDGER, ensure_indexes
+from storage.indexes import CONTACT_KEY, CONTACTS, DELIVERIES, JOBS, LEDGER, ensure_indexes
 from storage.ledger import Row
 from storage.mongo import Database, Document, connect, ping
 from tests.storage.builders import LONG_AGO, STRANGER, USER, Stores, entry, people
@@ -20,15 +20,15 @@ from tests.storage.builders import LONG_AGO, STRANGER, USER, Stores, entry, peop
 
 @pytest.mark.gen_test
 async def test_making_the_indexes_again_changes_nothing(database: Database) -> None:
-    before = [await database[name].index_information() for name in (JOBS, LEDGER, CONTACTS)]
+    before = [await database[name].index_information() for name in (JOBS, LEDGER, CONTACTS, DELIVERIES)]
     await ensure_indexes(database)
-    assert [await database[name].index_information() for name in (JOBS, LEDGER, CONTACTS)] == before
+    assert [await database[name].index_information() for name in (JOBS, LEDGER, CONTACTS, DELIVERIES)] == before
 
 
 @pytest.mark.gen_test
 async def test_every_unique_index_begins_with_the_shard_key(database: Database) -> None:
     unique = {}
-    for name in (JOBS, LEDGER, CONTACTS):
+    for name in (JOBS, LEDGER, CONTACTS, DELIVERIES):
         indexes = await database[name].index_information()
         unique.update({index: made["key"][0][0] for index, made in indexes.items() if made.get("unique")})
     assert unique == {"once": "user_id", CONTACT_KEY: "user_id"}

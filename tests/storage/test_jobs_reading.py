@@ -180,6 +180,14 @@ async def test_a_cancelled_job_is_looked_at_once_more_when_its_workers_lease_is_
 
 
 @pytest.mark.gen_test
+async def test_a_cancelled_job_that_nobody_holds_is_settled_at_once(stores: Stores) -> None:
+    lease = await stores.leased()
+    await stores.leases.release(lease, 900, throttled=True)
+    assert await stores.jobs.cancel(lease.job.id, USER)
+    assert ids_of(await stores.jobs.due(frozenset({Status.CANCELLED}), 10)) == [lease.job.id]
+
+
+@pytest.mark.gen_test
 async def test_a_settled_total_is_never_lowered(stores: Stores) -> None:
     job = await stores.fetching()
     await stores.put(job.id, total_contacts=50)
