@@ -58,6 +58,7 @@ class Config(BaseSettings):
     everreach_max_imports: int = Field(16, ge=1, le=1000)
     everreach_lease_seconds: float = Field(8, ge=1, le=60)
     everreach_shutdown_seconds: float = Field(6, ge=0, le=600)
+    everreach_console: bool = False
 
     webhook_urls: WebhookUrls = ()
     webhook_secrets: WebhookSecrets = Field((), validate_default=True)

@@ -6,6 +6,7 @@ from tornado.web import RequestHandler
 
 from handlers.base import BaseHandler
 from handlers.callback import CallbackHandler
+from handlers.console import ConsoleHandler
 from handlers.events import EventsHandler
 from handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from handlers.jobs import CancelHandler, ContactsHandler, ListHandler, RetryHandler
@@ -31,8 +32,14 @@ ROUTES: Final[tuple[tuple[str, type[BaseHandler]], ...]] = (
     (r"/livez", LiveHandler),
     (r"/readyz", ReadyHandler),
 )
+CONSOLE: Final[tuple[tuple[str, type[BaseHandler]], ...]] = (
+    (r"/console", ConsoleHandler),
+    (r"/console/([^/]+)", ConsoleHandler),
+)
+"""What is there only where EVERREACH_CONSOLE is on."""
 
 
 def routes(services: Services) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
     """The table for Tornado's application."""
-    return [(path, handler, {"services": services}) for path, handler in ROUTES]
+    table = ROUTES + CONSOLE if services.config.everreach_console else ROUTES
+    return [(path, handler, {"services": services}) for path, handler in table]

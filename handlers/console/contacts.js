@@ -1,0 +1,86 @@
+// The second view: one import, and what became of each of its contacts.
+
+import { call } from "./api.js";
+import { Card } from "./card.js";
+import { attempt, complain, fromTemplate, showPager } from "./page.js";
+import { fate, number, providerName } from "./words.js";
+
+const PAGE = 25;
+const FILTERS = { skipped: "Skipped", failed: "Failed", created: "Imported" };
+const COUNTERS = { skipped: "skipped_contacts", failed: "failed_contacts", created: "imported_contacts" };
+
+const element = (id) => document.getElementById(id);
+let card = null;
+let action = null;
+let asked = 0;
+
+export async function open(id) {
+  const mine = (asked += 1);
+  try {
+    const job = await call(`status/${encodeURIComponent(id)}`);
+    if (mine !== asked) return;
+    card = new Card(job, { onChange: showFilters, onEnd: () => choose(action).catch(complain) });
+    element("detail-title").textContent = `Import from ${providerName(job.provider)}`;
+    element("detail-card").replaceChildren(card.element);
+    card.follow();
+    await choose(mostTelling(job));
+  } catch (error) {
+    complain(error);
+  }
+}
+
+export function close() {
+  asked += 1;
+  card?.leave();
+  card = action = null;
+  element("detail-title").textContent = "Import";
+  for (const id of ["detail-card", "filters"]) element(id).replaceChildren();
+  for (const id of ["contacts", "no-contacts", "contacts-pager"]) element(id).hidden = true;
+}
+
+/** What went wrong comes first. */
+const mostTelling = (job) => Object.keys(FILTERS).sort((one, other) => rank(job, other) - rank(job, one))[0];
+const rank = (job, name) => ["created", "skipped", "failed"].indexOf(name) * (job[COUNTERS[name]] > 0);
+
+function showFilters({ job }) {
+  const group = element("filters");
+  if (!group.childElementCount) group.append(...Object.keys(FILTERS).map(filter));
+  for (const button of group.children) {
+    const name = button.dataset.action;
+    button.textContent = `${FILTERS[name]} ${number(job[COUNTERS[name]])}`;
+    button.setAttribute("aria-pressed", String(name === action));
+  }
+}
+
+function filter(name) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.dataset.action = name;
+  made.addEventListener("click", () => attempt(made, () => choose(name)));
+  return made;
+}
+
+async function choose(name) {
+  action = name;
+  showFilters(card);
+  await load(0);
+}
+
+async function load(offset) {
+  const mine = (asked += 1);
+  const page = await call(`jobs/${card.id}/contacts?action=${action}&limit=${PAGE}&offset=${offset}`);
+  if (mine !== asked) return;
+  element("contacts").tBodies[0].replaceChildren(...page.contacts.map(row));
+  element("contacts").hidden = !page.total;
+  element("no-contacts").hidden = page.total > 0;
+  element("no-contacts").textContent = `No contact was ${FILTERS[action].toLowerCase()}.`;
+  showPager(element("contacts-pager"), page, load);
+}
+
+function row(contact) {
+  const made = fromTemplate("contact");
+  made.cells[0].textContent = contact.display_name ?? "No name";
+  made.cells[0].classList.toggle("nameless", !contact.display_name);
+  made.cells[1].textContent = fate(contact);
+  return made;
+}

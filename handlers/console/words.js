@@ -1,0 +1,74 @@
+// What a job and a contact are called, in a person's words.
+
+const NAMES = { google: "Google", microsoft: "Microsoft" };
+const STATES = {
+  pending: "Waiting",
+  authenticating: "Waiting for you",
+  fetching: "Starting",
+  processing: "Importing",
+  completed: "Completed",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
+const ACTIONS = { created: "Imported", updated: "Updated", skipped: "Skipped", failed: "Failed" };
+const REASONS = {
+  duplicate: "You already have a contact with this e-mail address.",
+  no_email: "It has no e-mail address.",
+};
+
+const WHOLE = new Intl.NumberFormat("en");
+const MOMENT = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+
+export const number = (value) => WHOLE.format(value);
+export const providerName = (provider) => NAMES[provider] ?? provider;
+export const stateName = (status) => STATES[status] ?? status;
+export const processed = (job) => job.imported_contacts + job.skipped_contacts + job.failed_contacts;
+export const waiting = (job) => job.status === "authenticating" || job.status === "pending";
+
+const contacts = (count) => `${number(count)} ${count === 1 ? "contact" : "contacts"}`;
+
+/** Whose address book it is, and when its import began. */
+export function origin(job) {
+  const moment = job.started_at ?? job.created_at;
+  return [job.provider_account_name, moment && MOMENT.format(new Date(moment))].filter(Boolean).join(" · ");
+}
+
+/** The bar in words. */
+export function outcome(job) {
+  const { imported_contacts: imported, skipped_contacts: skipped, failed_contacts: failed } = job;
+  return `${number(imported)} imported, ${number(skipped)} skipped, ${number(failed)} failed`;
+}
+
+/** One sentence that says how things stand. */
+export function sentence(job, consentUrl) {
+  const name = providerName(job.provider);
+  switch (job.status) {
+    case "pending":
+    case "authenticating":
+      return consentUrl
+        ? `Give your consent at ${name}, in the tab that has just opened. Once you have answered you can close that ` +
+            "tab, even if it looks blank: this page notices by itself."
+        : `Waiting for your consent at ${name}, in the tab where you were asked. If that is gone, cancel and start again.`;
+    case "fetching":
+      return `Opening your address book at ${name}.`;
+    case "processing":
+      return `${number(processed(job))} of ${contacts(job.total_contacts)}`;
+    case "completed":
+      return job.total_contacts ? contacts(job.total_contacts) + duration(job) : "This address book is empty.";
+    case "failed":
+      return job.error_message ?? "The import failed.";
+    default:
+      return processed(job) ? "What had arrived by then stays in your address book." : "No contact was imported.";
+  }
+}
+
+function duration(job) {
+  const seconds = Math.round((new Date(job.completed_at) - new Date(job.started_at)) / 1000);
+  if (!(seconds >= 1)) return "";
+  return seconds < 90 ? ` in ${seconds} s` : ` in ${Math.round(seconds / 60)} min`;
+}
+
+/** What became of one contact. */
+export function fate(contact) {
+  return contact.error_message ?? REASONS[contact.skip_reason] ?? ACTIONS[contact.action] ?? contact.action;
+}

@@ -1,0 +1,141 @@
+"""A person's browser: a real Chromium without a window, on a phone or a desk, by day or by night."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER: Final = shutil.which("chromedriver")
+INSTALLED: Final = bool(CHROMIUM and DRIVER)
+
+PHONE: Final = (390, 844)
+DESK: Final = (1280, 900)
+NARROWEST: Final = (320, 640)
+
+_SECONDS: Final = 10.0
+_FLAGS: Final = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    *("--hide-scrollbars", "--lang=en-US", "--host-resolver-rules=MAP console.example 127.0.0.1"),
+)
+# A violation of the page's policy is kept where a test can read it, whatever the console makes of it.
+_WITNESS: Final = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
+"""
+
+
+class Browser:
+    """One tab at a time of a running Chromium, as a person looks at it."""
+
+    def __init__(self, driver: Chrome, pictures: Path | None) -> None:
+        self.driver = driver
+        self._pictures = pictures
+
+    def open(self, url: str) -> None:
+        self.driver.get("about:blank")
+        self.driver.get(url)
+
+    def resize(self, size: tuple[int, int], *, dark: bool = False) -> None:
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._devtools("Emulation.setDeviceMetricsOverride", **metrics)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._devtools("Emulation.setEmulatedMedia", features=[scheme])
+
+    def see(self, selector: str, text: str = "", seconds: float = _SECONDS) -> WebElement:
+        """The first visible element that matches and holds the text, once there is one."""
+
+        def found(driver: Chrome) -> WebElement | None:
+            matching = driver.find_elements(By.CSS_SELECTOR, selector)
+            return next((one for one in matching if one.is_displayed() and text in one.text), None)
+
+        return self._until(found, f"{selector} with {text!r}", seconds)
+
+    def gone(self, selector: str) -> None:
+        """Wait until nothing that matches can be seen."""
+        self._until(
+            lambda driver: not any(one.is_displayed() for one in driver.find_elements(By.CSS_SELECTOR, selector)),
+            f"no {selector}",
+        )
+
+    def click(self, selector: str, text: str = "") -> None:
+        self.see(selector, text).click()
+
+    def text(self, selector: str) -> str:
+        return self.see(selector).text
+
+    def run(self, script: str, *arguments: object) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    @contextmanager
+    def other_tab(self) -> Iterator[None]:
+        """What was opened beside the page; closed afterwards."""
+        here = self.driver.current_window_handle
+        self._until(lambda driver: len(driver.window_handles) == 2, "a second tab")
+        self.driver.switch_to.window(next(one for one in self.driver.window_handles if one != here))
+        try:
+            yield
+        finally:
+            self.driver.close()
+            self.driver.switch_to.window(here)
+
+    def close_other_tabs(self) -> None:
+        first, *others = self.driver.window_handles
+        for one in others:
+            self.driver.switch_to.window(one)
+            self.driver.close()
+        self.driver.switch_to.window(first)
+
+    def controls(self) -> list[tuple[str, str]]:
+        """Role and accessible name of everything that a person can operate, as the browser tells a screen reader."""
+        nodes = self._devtools("Accessibility.getFullAXTree")["nodes"]
+        told = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]]
+        operable = {"button", "link", "textbox", "progressbar", "checkbox", "combobox"}
+        return [(role, name) for role, name in told if role in operable]
+
+    def complaints(self) -> list[str]:
+        """What the browser logged since it was last asked, and what the page's policy forbade."""
+        logged = [str(entry["message"]) for entry in self.driver.get_log("browser") if entry["level"] != "DEBUG"]
+        return logged + list(self.run("return window.violations ?? []"))
+
+    def picture(self, name: str) -> None:
+        """Keep what can be seen, where somebody wants to look at it."""
+        if self._pictures:
+            self._pictures.mkdir(parents=True, exist_ok=True)
+            self.driver.save_screenshot(str(self._pictures / f"{name}.png"))
+
+    def witness(self) -> None:
+        self._devtools("Page.addScriptToEvaluateOnNewDocument", source=_WITNESS)
+
+    def _devtools(self, command: str, **arguments: object) -> Any:
+        return self.driver.execute_cdp_cmd(command, arguments)
+
+    def _until(self, condition: Callable[[Chrome], Any], what: str, seconds: float = _SECONDS) -> Any:
+        ignored = (NoSuchElementException, StaleElementReferenceException)
+        waiting = WebDriverWait(self.driver, seconds, poll_frequency=0.03, ignored_exceptions=ignored)
+        return waiting.until(condition, f"waited for {what} in:\n{self.driver.find_element(By.TAG_NAME, 'body').text}")
+
+
+@contextmanager
+def chromium(profile: Path, pictures: Path | None) -> Iterator[Browser]:
+    """A Chromium with an empty profile; ended afterwards."""
+    options = ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    driver = Chrome(options, Service(DRIVER))
+    try:
+        yield Browser(driver, pictures)
+    finally:
+        driver.quit()
