@@ -30,6 +30,7 @@ from providers.sandbox.app import Sandbox, make_app
 _HOST: Final = "127.0.0.1"
 _POLL_SECONDS: Final = 0.1
 _TOKEN_SECONDS: Final = 3600
+_PAGE_SECONDS: Final = 0.4  # What a page takes at the real providers, more or less.
 _ACCOUNTS: Final = {"google": "ada@gmail.example", "microsoft": "grace@outlook.example"}
 _HEADINGS: Final = ("", "Contacts", "New", "Duplicate", "No e-mail", "Failed", "Seconds", "Per second")
 
@@ -51,6 +52,7 @@ class Demo:
         self._keep = keep or sys.stdout.isatty()
         self._console = Console(highlight=False)
         self._secret = secrets.token_urlsafe(48)
+        self._sandbox = Sandbox(size=contacts)
         self._users = {provider: str(uuid.uuid4()) for provider in _ACCOUNTS}
 
     async def run(self) -> int:
@@ -63,14 +65,15 @@ class Demo:
             async with Node(self._config(Path(folder))) as node, Http() as http:
                 outcomes = await self._import_all(node, http)
                 self._summarise(outcomes)
-                self._invite(node, outcomes)
                 if self._keep:
-                    self._console.print("\nEverything keeps running; end it with Ctrl-C.")
+                    self._invite(node)
                     await stop.wait()
+                else:
+                    self._console.print("\nTo try it in a browser run: everreach demo --keep")
         return 0 if all(outcome.job["status"] == "completed" for outcome in outcomes) else 1
 
     def _config(self, folder: Path) -> Config:
-        sandbox = Sandbox(size=self._contacts)
+        sandbox = self._sandbox
         server = HTTPServer(make_app(sandbox))
         sockets = bind_sockets(0, _HOST)
         server.add_sockets(sockets)
@@ -89,6 +92,7 @@ class Demo:
             # The demo polls faster than the app, and its visitor shall have more than the starts that it leaves.
             "RATE_LIMIT_START": "100/hour",
             "RATE_LIMIT_STATUS": "6000/minute",
+            "EVERREACH_CONSOLE": True,
         }
         return Config.load(_env_file=None, **{name.lower(): value for name, value in settings.items()})
 
@@ -125,17 +129,22 @@ class Demo:
         processed = sum(outcome.job["processed_contacts"] for outcome in outcomes)
         self._console.print(f"{processed:,} contacts processed in all.")
 
-    def _invite(self, node: Node, outcomes: list[Outcome]) -> None:
-        job = outcomes[0].job
-        address = f"http://{_HOST}:{node.port}{BASE}"
-        bearer = f"-H 'Authorization: Bearer {self._token(job['provider'])}'"
-        self._console.print(f"\nThe server listens at {address}. Try by hand, with a token for an hour:\n")
-        for line in (f"'{address}/status/{job['id']}'", f"'{address}/list'", f"-X POST '{address}/google/start'"):
-            # One line each, however long, so that it can be copied whole.
-            self._console.print(f"curl {bearer} {line}\n", soft_wrap=True, markup=False)
+    def _invite(self, node: Node) -> None:
+        # A person shall see the bar move.
+        self._sandbox.latency = _PAGE_SECONDS
+        origin, token = f"http://{_HOST}:{node.port}", self._token("google")
+        self._console.print("\nOpen the console in a browser; the link is good for an hour:\n")
+        self._print_whole(f"{origin}/console#token={token}")
+        self._console.print("\nOr call the API by hand, as the README shows:\n")
+        self._print_whole(f"API={origin}{BASE}\nTOKEN={token}")
+        self._console.print("\nEverything keeps running; end it with Ctrl-C.")
+
+    def _print_whole(self, text: str) -> None:
+        """However long a line is, so that it can be copied."""
+        self._console.print(text, soft_wrap=True, markup=False)
 
     def _token(self, provider: str) -> str:
-        return issue(self._secret, self._users[provider], _TOKEN_SECONDS)
+        return issue(self._secret, self._users[provider], _TOKEN_SECONDS, email=_ACCOUNTS[provider])
 
 
 def _free_port() -> int:

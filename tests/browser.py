@@ -1,12 +1,13 @@
 """A person's browser: a real Chromium without a window, on a phone or a desk, by day or by night."""
 
 import shutil
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -68,6 +69,17 @@ class Browser:
             f"no {selector}",
         )
 
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def watch(self, selector: str, attribute: str, until: str) -> list[float]:
+        """The values of a number that the page shows, until there is something that matches `until`."""
+        seen = []
+        while not self.all(until):
+            value = self.run(f"return document.querySelector('{selector}').getAttribute('{attribute}')")
+            seen += [float(value)] if value else []
+        return seen
+
     def click(self, selector: str, text: str = "") -> None:
         self.see(selector, text).click()
 
@@ -110,9 +122,10 @@ class Browser:
 
     def picture(self, name: str) -> None:
         """Keep what can be seen, where somebody wants to look at it."""
-        if self._pictures:
+        if self._pictures and name:
             self._pictures.mkdir(parents=True, exist_ok=True)
-            self.driver.save_screenshot(str(self._pictures / f"{name}.png"))
+            taken = self._devtools("Page.captureScreenshot", format="png")["data"]
+            (self._pictures / f"{name}.png").write_bytes(b64decode(taken))
 
     def witness(self) -> None:
         self._devtools("Page.addScriptToEvaluateOnNewDocument", source=_WITNESS)
@@ -123,7 +136,11 @@ class Browser:
     def _until(self, condition: Callable[[Chrome], Any], what: str, seconds: float = _SECONDS) -> Any:
         ignored = (NoSuchElementException, StaleElementReferenceException)
         waiting = WebDriverWait(self.driver, seconds, poll_frequency=0.03, ignored_exceptions=ignored)
-        return waiting.until(condition, f"waited for {what} in:\n{self.driver.find_element(By.TAG_NAME, 'body').text}")
+        try:
+            return waiting.until(condition)
+        except TimeoutException:
+            shown = self.driver.find_element(By.TAG_NAME, "body").text
+            raise AssertionError(f"Waited for {what} in:\n{shown}\n{self.complaints()}") from None
 
 
 @contextmanager

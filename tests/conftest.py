@@ -17,8 +17,9 @@ from tests.world import World
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`make kills` asks for more deaths than fit into the twenty seconds that every run has for them."""
+    """What `make kills` and whoever wants to look at the console ask for beyond what every run does."""
     parser.addoption("--kills", type=int, default=0, metavar="N", help="how many random kills, at the least")
+    parser.addoption("--pictures", type=Path, metavar="FOLDER", help="where to keep pictures of the console")
 
 
 @pytest.fixture(scope="session")

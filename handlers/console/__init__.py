@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -34,7 +35,6 @@ class Asset(NamedTuple):
 class ConsoleHandler(BaseHandler):
     """The page and its files. Nothing in them is anybody's: what a person sees comes from the API."""
 
-    cacheable = True
     frequent = True
 
     def prepare(self) -> None:
@@ -50,6 +50,7 @@ class ConsoleHandler(BaseHandler):
             raise HTTPError(404)
         self.set_header("Content-Type", asset.content_type)
         self.set_header("Etag", asset.etag)
+        self.set_header("Cache-Control", "no-cache")
         if self.check_etag_header():
             self.set_status(304)
             return
@@ -61,8 +62,12 @@ class ConsoleHandler(BaseHandler):
 @cache
 def assets() -> Mapping[str, Asset]:
     """Every file of the page by its name, read once; through importlib, so that a one-file binary finds them too."""
-    found = {entry.name: entry.read_bytes() for entry in files(__name__).iterdir() if _kind(entry.name) in _TYPES}
-    return {name: Asset(body, _TYPES[_kind(name)], f'"{sha256(body).hexdigest()[:32]}"') for name, body in found.items()}
+    return {entry.name: _asset(entry) for entry in files(__name__).iterdir() if _kind(entry.name) in _TYPES}
+
+
+def _asset(entry: Traversable) -> Asset:
+    body = entry.read_bytes()
+    return Asset(body, _TYPES[_kind(entry.name)], f'"{sha256(body).hexdigest()[:32]}"')
 
 
 @cache
@@ -82,9 +87,7 @@ def _headers(base_url: str | None) -> Mapping[str, str]:
     }
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-cache",
     }
 
 

@@ -67,6 +67,7 @@ export class Card {
     // A status document lacks what only the list has, and the other way round.
     this.job = { ...this.job, ...job };
     this.element.dataset.status = job.status;
+    this.element.dataset.bare = String(waiting(job) || (hasEnded(job) && !processed(job)));
     this.element.dataset.large = String(job.total_contacts >= 100_000);
     this.#part(".title").textContent = providerName(job.provider);
     this.#part(".state").textContent = stateName(job.status);
@@ -107,22 +108,19 @@ export class Card {
 
   #showActions() {
     const { job } = this;
+    const held = document.activeElement;
     const consent = this.#part(".consent");
     consent.hidden = !(waiting(job) && consentUrls.has(this.id));
     if (!consent.hidden) consent.href = consentUrls.get(this.id);
-    this.#part(".details").hidden = waiting(job);
+    this.#part(".details").hidden = this.element.dataset.bare === "true";
     this.#part(".cancel").hidden = this.ended;
     this.#part(".retry").hidden = job.status !== "failed";
     for (const action of this.#actions()) {
       action.setAttribute("aria-label", `${action.textContent}: ${providerName(job.provider)}, ${origin(this.job)}`);
     }
-    this.#keepFocus();
-  }
-
-  /** Whoever has just used a button that is of no use any more goes on at the next one. */
-  #keepFocus() {
-    const held = document.activeElement;
-    if (held.hidden && this.element.contains(held)) this.#actions().find((action) => !action.hidden)?.focus();
+    // Whoever has just used a button that is of no use any more goes on at the next one.
+    if (held.hidden && this.#actions().includes(held)) this.#actions().find((action) => !action.hidden)?.focus();
+    this.#part("footer").hidden = this.#actions().every((action) => action.hidden);
   }
 
   /** Speaks at each new status and at each quarter; every contact would be noise. */

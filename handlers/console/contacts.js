@@ -7,6 +7,7 @@ import { fate, number, providerName } from "./words.js";
 
 const PAGE = 25;
 const FILTERS = { skipped: "Skipped", failed: "Failed", created: "Imported" };
+const NONE = { skipped: "No contact was skipped.", failed: "No contact failed.", created: "No contact was imported." };
 const COUNTERS = { skipped: "skipped_contacts", failed: "failed_contacts", created: "imported_contacts" };
 
 const element = (id) => document.getElementById(id);
@@ -73,7 +74,7 @@ async function load(offset) {
   element("contacts").tBodies[0].replaceChildren(...page.contacts.map(row));
   element("contacts").hidden = !page.total;
   element("no-contacts").hidden = page.total > 0;
-  element("no-contacts").textContent = `No contact was ${FILTERS[action].toLowerCase()}.`;
+  element("no-contacts").textContent = NONE[action];
   showPager(element("contacts-pager"), page, load);
 }
 

@@ -1,5 +1,7 @@
 // The few things that every part of the page does to it. Text is only ever put in as text.
 
+import { number } from "./words.js";
+
 const element = (id) => document.getElementById(id);
 
 /** A copy of a template's content: its first element. */
@@ -47,7 +49,7 @@ export function showPager(nav, { limit, offset, total }, go) {
   nav.hidden = total <= limit;
   if (!nav.childElementCount) nav.append(element("pager-template").content.cloneNode(true));
   const last = Math.min(offset + limit, total);
-  nav.querySelector(".range").textContent = `${Math.min(offset + 1, last)}–${last} of ${total}`;
+  nav.querySelector(".range").textContent = `${number(Math.min(offset + 1, last))} to ${number(last)} of ${number(total)}`;
   turn(nav.querySelector(".previous"), offset > 0, () => go(Math.max(0, offset - limit)));
   turn(nav.querySelector(".next"), last < total, () => go(offset + limit));
 }

@@ -18,12 +18,14 @@ h1{margin:0;font-size:1.375rem;line-height:1.25;letter-spacing:-.01em;text-wrap:
 p{margin:.5rem 0 0;color:var(--soft);font-size:.9375rem;overflow-wrap:anywhere}
 label{display:block;margin-top:1.125rem;font-size:.9375rem;font-weight:550}
 input:not([type=checkbox]){display:block;width:100%;min-height:2.75rem;margin-top:.375rem;padding:.5rem .75rem;
-border:1px solid var(--field);border-radius:.625rem;background:var(--surface);color:inherit;font:inherit}
+border:1px solid var(--field);border-radius:.625rem;background:var(--surface);color:inherit;font:inherit;
+font-weight:400}
 .tick{display:flex;align-items:center;gap:.75rem;padding:.875rem 0 0;border-top:1px solid var(--line)}
 [type=checkbox]{flex:none;width:1.25rem;height:1.25rem;margin:0;accent-color:var(--accent)}
 footer{display:grid;grid-template-columns:1fr 1fr;gap:.75rem;margin-top:1.5rem}
 button{min-height:2.75rem;border:1px solid var(--line);border-radius:.625rem;background:none;color:inherit;
 font:inherit;font-weight:600;cursor:pointer}
+form+p{margin-top:1.25rem;text-align:center;font-size:.8125rem}
 button[value=allow]{border-color:var(--accent);background:var(--accent);color:var(--on-accent)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 """
@@ -41,6 +43,7 @@ def _page(title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<link rel="icon" href="data:,">'
         f"<title>{xhtml_escape(title)}</title><style>{_STYLE}</style><main>{body}</main></html>"
     )
 

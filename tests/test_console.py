@@ -1,0 +1,319 @@
+"""The console as a person uses it, in a real Chromium: with a thumb, a keyboard or a screen reader, day or night."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from everreach.tokens import issue
+from providers.sandbox.faults import Fault
+from providers.sandbox.people import expected
+from tests.browser import DESK, INSTALLED, NARROWEST, PHONE, Browser, chromium
+from tests.handlers.following import change, complete, running_job
+from tests.world import ACCOUNT, SECRET, World, new_user
+
+EMAIL: Final = "ada@everreach.example"
+MARKUP: Final = '<img src=x onerror="violations.push(1)">@x.example'
+MANY: Final = 4321
+T = TypeVar("T")
+
+pytestmark = pytest.mark.skipif(
+    not INSTALLED, reason="the console is tried in Chromium (Debian: apt install chromium chromium-driver)"
+)
+
+
+@pytest.fixture(scope="module")
+def running_chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("chromium"), request.config.getoption("--pictures")) as browser:
+        browser.witness()
+        yield browser
+
+
+@pytest.fixture
+def browser(running_chromium: Browser) -> Iterator[Browser]:
+    """A phone by day, until the test says otherwise; nothing may have been complained of in the end."""
+    running_chromium.resize(PHONE)
+    yield running_chromium
+    running_chromium.close_other_tabs()
+    assert running_chromium.complaints() == []
+
+
+class Person:
+    """Somebody with an account, in front of the console."""
+
+    def __init__(self, world: World, browser: Browser, loop: asyncio.AbstractEventLoop) -> None:
+        self.id = new_user()
+        self._world = world
+        self._browser = browser
+        self._loop = loop
+
+    def token(self, seconds: float = 3600) -> str:
+        return issue(SECRET, self.id, seconds, email=EMAIL)
+
+    def open(self, host: str = "127.0.0.1") -> None:
+        """Follow a link like the one that the demo prints."""
+        self._browser.open(f"http://{host}:{self._world.config.port}/console#token={self.token()}")
+
+    def start(self, provider: str = "Google") -> None:
+        self._browser.click(".provider", provider)
+
+    def answer(self, decision: str = "allow", size: int = 50, picture: str = "") -> None:
+        """At the consent page, in the other tab."""
+        with self._browser.other_tab():
+            field = self._browser.see("[name=size]")
+            field.clear()
+            field.send_keys(str(size))
+            self._browser.picture(picture)
+            self._browser.click(f"[value={decision}]")
+            self._browser.see("h1", "Thank you")
+
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have something done that is not the person's own doing."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    def imported(self, size: int = 50, provider: str = "google", account: str = ACCOUNT) -> str:
+        """An import that has ended before the console is opened; returns the job's id."""
+
+        async def whole() -> str:
+            job_id = await self._world.consent(provider, self.id, account, size)
+            await self._world.ended(job_id, self.id)
+            return job_id
+
+        return self.wait_for(whole())
+
+    def running(self, **counts: int) -> str:
+        """An import that goes on only when the test says so; returns the job's id."""
+        job_id = self.wait_for(running_job(self._world, self.id))
+        self.advance(job_id, **counts)
+        return job_id
+
+    def advance(self, job_id: str, imported: int = 0, skipped: int = 0, failed: int = 0) -> None:
+        counts = {"imported_contacts": imported, "skipped_contacts": skipped, "failed_contacts": failed}
+        whole = {**counts, "processed_contacts": imported + skipped + failed, "provider_account_name": ACCOUNT}
+        self.wait_for(change(self._world, job_id, **whole))
+
+
+def in_a_browser(
+    steps: Callable[[World, Browser, Person], None], **settings: Any
+) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Take the steps in a thread, so that the node goes on serving meanwhile."""
+
+    @pytest.mark.settings(everreach_console=True, **settings)
+    @pytest.mark.gen_test
+    async def test(world: World, browser: Browser) -> None:
+        person = Person(world, browser, asyncio.get_running_loop())
+        await asyncio.to_thread(steps, world, browser, person)
+
+    return test
+
+
+@in_a_browser
+def test_a_person_imports_consents_watches_and_reads_why(world: World, browser: Browser, person: Person) -> None:
+    world.sandbox.latency = 0.15
+    imported, no_email, duplicate = expected(world.sandbox.book(ACCOUNT, MANY))
+    person.open()
+    assert "token" not in browser.driver.current_url
+    assert browser.run("return sessionStorage.length") == 1
+    assert browser.text("#person") == EMAIL
+    browser.see("#no-imports", "Nothing yet")
+    browser.picture("empty-phone-light")
+
+    person.start()
+    browser.see(".card .sentence", "Give your consent at Google")
+    browser.see(".card .consent")
+    browser.picture("waiting-phone-light")
+    with browser.other_tab():
+        assert browser.run("return [window.opener, document.referrer]") == [None, ""]
+        browser.see("[name=account]").clear()
+        browser.see("[name=account]").send_keys(ACCOUNT)
+        browser.see("[name=size]").clear()
+        browser.see("[name=size]").send_keys(str(MANY))
+        browser.picture("consent-phone-light")
+        browser.click("[value=allow]")
+        browser.see("h1", "Thank you")
+    browser.see(".card .state", "Importing")
+    shares = browser.watch(".meter", "aria-valuenow", until="[data-status=completed]")
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 1
+
+    browser.see(".card .sentence", f"{MANY:,} contacts in ")
+    numbers = [one.text.replace(",", "") for one in browser.all(".card dd")]
+    assert numbers == [str(number) for number in (imported, no_email + duplicate, 0, MANY)]
+    told = browser.see("[role=img].meter").get_attribute("aria-label")
+    assert told == f"{imported:,} imported, {no_email + duplicate} skipped, 0 failed"
+    assert browser.run("return document.getElementById('said').textContent").startswith(
+        "Import from Google: Completed."
+    )
+
+    browser.click(".details")
+    browser.see("h1", "Import from Google")
+    assert browser.see("[aria-pressed=true]").text == f"Skipped {no_email + duplicate}"
+    browser.see("#contacts td", "It has no e-mail address.")
+    browser.see("#contacts td", "You already have a contact with this e-mail address.")
+    browser.click("#contacts-pager .next")
+    browser.see("#contacts-pager .range", f"26 to 50 of {no_email + duplicate}")
+    browser.click("#filters button", "Imported")
+    browser.see("#contacts-pager .range", f"1 to 25 of {imported:,}")
+    browser.click("#filters button", "Failed")
+    browser.see("#no-contacts", "No contact failed.")
+    browser.driver.back()
+    browser.see("h1", "Import your contacts")
+    browser.see(".card[data-status=completed]")
+
+
+@in_a_browser
+def test_an_import_that_fails_says_why_and_can_be_tried_again(world: World, browser: Browser, person: Person) -> None:
+    world.sandbox.faults.add(Fault("invalid_grant", "token"), Fault("missing_scope", "page"))
+    person.open()
+    person.start("Microsoft")
+    person.answer()
+    browser.see(".card .sentence", "The account could not be connected. Please start the import again.")
+    browser.click(".retry")
+    person.answer()
+    browser.see(".card .sentence", "Microsoft refused to share the contacts of this account. Please reconnect it.")
+    # What was given is kept for a while, so this time nobody is asked.
+    browser.click(".retry")
+    browser.see(".card .state", "Completed")
+
+
+@in_a_browser
+def test_whoever_says_no_finds_the_import_cancelled(world: World, browser: Browser, person: Person) -> None:
+    person.open()
+    person.start()
+    person.answer("deny")
+    browser.see(".card .state", "Cancelled")
+    browser.see(".card .sentence", "No contact was imported.")
+
+
+@in_a_browser
+def test_an_import_under_way_can_be_cancelled(world: World, browser: Browser, person: Person) -> None:
+    person.running(imported=300, skipped=80, failed=20)
+    person.open()
+    browser.see(".card .percent", "40%")
+    browser.see(".cancel").send_keys(Keys.ENTER)
+    browser.see(".card .state", "Cancelled")
+    browser.see(".card .sentence", "What had arrived by then stays in your address book.")
+    # Whoever uses a keyboard is not thrown back to the top.
+    assert browser.run("return document.activeElement.className") == "button details"
+
+
+@in_a_browser
+def test_the_page_follows_on_when_its_server_goes_away(world: World, browser: Browser, person: Person) -> None:
+    job_id = person.running(imported=100)
+    person.open()
+    browser.see(".card .percent", "10%")
+    person.wait_for(world.node.services.followers.dismiss())
+    person.advance(job_id, imported=500)
+    browser.see(".card .percent", "50%")
+    person.wait_for(complete(world, job_id))
+    browser.see(".card .state", "Completed")
+
+
+@in_a_browser
+def test_where_no_websocket_can_be_had_the_page_polls(world: World, browser: Browser, person: Person) -> None:
+    job_id = person.running(imported=100)
+    # This address is not the one that the server knows as its own.
+    person.open("localhost")
+    browser.see(".card .percent", "10%")
+    person.advance(job_id, imported=500)
+    browser.see(".card .percent", "50%")
+    person.wait_for(complete(world, job_id))
+    browser.see(".card .state", "Completed")
+    refused = browser.complaints()
+    assert refused
+    assert all("WebSocket" in complaint and "403" in complaint for complaint in refused)
+
+
+@partial(in_a_browser, rate_limit_start="1/hour")
+def test_a_refusal_is_shown_in_the_api_s_own_sentence(world: World, browser: Browser, person: Person) -> None:
+    person.open()
+    person.start()
+    browser.see(".card .consent")
+    person.start()
+    assert browser.text("#toast-text").startswith("Too many requests. Please try again in ")
+    browser.click("#toast-close")
+    browser.gone("#toast")
+    assert len(browser.complaints()) == 1
+
+
+@in_a_browser
+def test_without_a_token_the_page_asks_for_one(world: World, browser: Browser, person: Person) -> None:
+    browser.open(f"{world.origin}/console")
+    for wrong, sentence in (
+        ("no token", "This is no access token: one has three parts with dots between them."),
+        (person.token(-1), "Please sign in: a valid bearer token is required."),
+    ):
+        browser.see("#token").send_keys(wrong, Keys.ENTER)
+        browser.see("#sign-in-reason", sentence)
+    browser.see("#token").send_keys(person.token(), Keys.ENTER)
+    browser.see("#no-imports")
+    browser.click("#leave")
+    browser.see("#sign-in-reason", "You have signed out.")
+    assert browser.run("return sessionStorage.length") == 0
+    assert all("401" in complaint for complaint in browser.complaints())
+
+
+@in_a_browser
+def test_a_link_signs_nobody_in_but_on_their_own_machine(world: World, browser: Browser, person: Person) -> None:
+    person.open("console.example")
+    browser.see("#sign-in-reason", "A link signs you in on your own machine only.")
+    assert "token" not in browser.driver.current_url
+    assert browser.run("return sessionStorage.length") == 0
+
+
+@in_a_browser
+def test_markup_in_a_name_is_text(world: World, browser: Browser, person: Person) -> None:
+    job_id = person.imported(account=MARKUP)
+    person.wait_for(rename(world, job_id, MARKUP))
+    person.open()
+    browser.see(".origin", MARKUP)
+    browser.click(".details")
+    browser.see("#contacts th", MARKUP)
+
+
+async def rename(world: World, job_id: str, name: str) -> None:
+    await world.database["imported_contacts"].update_many({"import_job_id": job_id}, {"$set": {"display_name": name}})
+
+
+@in_a_browser
+def test_older_imports_are_on_the_next_page(world: World, browser: Browser, person: Person) -> None:
+    for _ in range(11):
+        person.imported(size=0)
+    person.open()
+    browser.see("#history-pager .range", "1 to 10 of 11")
+    browser.click("#history-pager .next")
+    browser.see("#history-pager .range", "11 to 11 of 11")
+    assert len(browser.all(".card")) == 1
+
+
+@in_a_browser
+def test_everybody_can_use_it(world: World, browser: Browser, person: Person) -> None:
+    person.imported(MANY, account="ada@gmail.example")
+    world.sandbox.faults.add(Fault("missing_scope", "page"))
+    person.imported(700, "microsoft", "ada@outlook.example")
+    person.running(imported=540, skipped=76, failed=4)
+    for dark in (False, True):
+        for name, size in {"phone": PHONE, "desktop": DESK, "narrowest": NARROWEST}.items():
+            browser.resize(size, dark=dark)
+            look = f"{name}-{'dark' if dark else 'light'}"
+            browser.open(f"{world.origin}/console")
+            browser.run("sessionStorage.clear()")
+            browser.open(f"{world.origin}/console")
+            for view, ready in {"sign-in": "#token", "home": ".card .percent", "detail": "#contacts td"}.items():
+                if view == "home":
+                    person.open()
+                elif view == "detail":
+                    browser.click("[data-status=completed] .details")
+                browser.see(ready)
+                assert [control for control in browser.controls() if not control[1].strip()] == []
+                assert browser.run(CONTRAST) == [], look
+                assert browser.run("return document.documentElement.scrollWidth") <= size[0], (view, look)
+                browser.picture(f"{view}-{look}")
+
+
+CONTRAST: Final = (Path(__file__).parent / "contrast.js").read_text("utf-8")
+"""Lists the texts and the parts of a bar that cannot be told well enough from what is behind them."""
