@@ -26,7 +26,12 @@ _SECONDS: Final = 10.0
 _FLAGS: Final = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-    *("--hide-scrollbars", "--lang=en-US", "--host-resolver-rules=MAP console.example 127.0.0.1"),
+    *(
+        "--hide-scrollbars",
+        "--lang=en-US",
+        "--window-size=1280,1100",
+        "--host-resolver-rules=MAP console.example 127.0.0.1",
+    ),
 )
 # A violation of the page's policy is kept where a test can read it, whatever the console makes of it.
 _WITNESS: Final = """
@@ -41,6 +46,7 @@ class Browser:
     def __init__(self, driver: Chrome, pictures: Path | None) -> None:
         self.driver = driver
         self._pictures = pictures
+        self._tabs = 1
 
     def open(self, url: str) -> None:
         self.driver.get("about:blank")
@@ -83,6 +89,11 @@ class Browser:
     def click(self, selector: str, text: str = "") -> None:
         self.see(selector, text).click()
 
+    def type(self, selector: str, text: str) -> None:
+        field = self.see(selector)
+        field.clear()
+        field.send_keys(text)
+
     def text(self, selector: str) -> str:
         return self.see(selector).text
 
@@ -91,22 +102,25 @@ class Browser:
 
     @contextmanager
     def other_tab(self) -> Iterator[None]:
-        """What was opened beside the page; closed afterwards."""
-        here = self.driver.current_window_handle
-        self._until(lambda driver: len(driver.window_handles) == 2, "a second tab")
-        self.driver.switch_to.window(next(one for one in self.driver.window_handles if one != here))
+        """What was opened beside the page last; it stays open, and so does the page."""
+        here, known = self.driver.current_window_handle, self._tabs
+        self._until(lambda driver: len(driver.window_handles) > known, "another tab")
+        self._tabs = len(self.driver.window_handles)
+        self.driver.switch_to.window(self.driver.window_handles[-1])
         try:
             yield
         finally:
-            self.driver.close()
             self.driver.switch_to.window(here)
 
-    def close_other_tabs(self) -> None:
+    def leave(self) -> None:
+        """Close everything but an empty tab."""
         first, *others = self.driver.window_handles
         for one in others:
             self.driver.switch_to.window(one)
             self.driver.close()
         self.driver.switch_to.window(first)
+        self.driver.get("about:blank")
+        self._tabs = 1
 
     def controls(self) -> list[tuple[str, str]]:
         """Role and accessible name of everything that a person can operate, as the browser tells a screen reader."""

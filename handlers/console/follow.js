@@ -5,6 +5,7 @@ import { call, socket } from "./api.js";
 const ENDS = new Set(["completed", "failed", "cancelled"]);
 const WAIT_SECONDS = 20; // How long a poll waits for a change; what lies between us and the server allows that.
 const PAUSE_MS = 2000; // Between two polls: one person may ask 60 times a minute.
+const REOPEN_MS = 1000; // Before a websocket is opened again that has served until now.
 const RETRY_MS = 4000;
 
 export const hasEnded = (job) => ENDS.has(job.status);
@@ -25,16 +26,17 @@ export async function follow(id, { show, lost, signal }) {
     if (signal.aborted || (known && hasEnded(known))) return;
     // The answer to a plain request also says what a websocket cannot: that the token has expired, or the limit is met.
     const query = refusals && known ? `?since=${known.version}&wait=${WAIT_SECONDS}` : "";
-    const wait = await once(`status/${encodeURIComponent(id)}${query}`, see, lost, signal);
+    const trouble = await once(`status/${encodeURIComponent(id)}${query}`, see, lost, signal);
     if (signal.aborted || (known && hasEnded(known))) return;
-    await pause(wait, signal);
+    await pause(trouble || (refusals ? PAUSE_MS : REOPEN_MS), signal);
   }
 }
 
+/** One look; resolves to how many milliseconds of trouble are ahead, which is none where it was answered. */
 async function once(path, see, lost, signal) {
   try {
     see(await call(path, { signal }));
-    return PAUSE_MS;
+    return 0;
   } catch (error) {
     if (signal.aborted) return 0;
     if (!error.passing) throw error;

@@ -34,7 +34,7 @@ _AFTERWARDS = """
 document.forms[0].addEventListener("submit", () => setTimeout(() => {
   document.querySelector("main").innerHTML = "<h1>Thank you</h1><p>Your answer has been sent, and you can close this "
     + "tab. On a phone the app would open now; a browser without the app stays here.</p>";
-}, 700));
+}, 400));
 """
 """The browser ends up at the app's deep link, which leaves this page standing where there is no app."""
 
