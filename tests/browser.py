@@ -66,7 +66,8 @@ class Browser:
             matching = driver.find_elements(By.CSS_SELECTOR, selector)
             return next((one for one in matching if one.is_displayed() and text in one.text), None)
 
-        return self._until(found, f"{selector} with {text!r}", seconds)
+        element: WebElement = self._until(found, f"{selector} with {text!r}", seconds)
+        return element
 
     def gone(self, selector: str) -> None:
         """Wait until nothing that matches can be seen."""
@@ -131,7 +132,8 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """What the browser logged since it was last asked, and what the page's policy forbade."""
-        logged = [str(entry["message"]) for entry in self.driver.get_log("browser") if entry["level"] != "DEBUG"]
+        entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        logged = [str(entry["message"]) for entry in entries if entry["level"] != "DEBUG"]
         return logged + list(self.run("return window.violations ?? []"))
 
     def picture(self, name: str) -> None:

@@ -235,7 +235,11 @@ def test_a_refusal_is_shown_in_the_api_s_own_sentence(world: World, browser: Bro
     assert browser.text("#toast-text").startswith("Too many requests. Please try again in ")
     browser.click("#toast-close")
     browser.gone("#toast")
-    assert len(browser.complaints()) == 1
+    browser.run("location.hash = 'import=nobodys'")
+    browser.see("#no-contacts", "Import job not found or access denied")
+    too_many, not_found = browser.complaints()
+    assert "429" in too_many
+    assert "404" in not_found
 
 
 @in_a_browser

@@ -26,7 +26,8 @@ export async function open(id) {
     card.follow();
     await choose(mostTelling(job));
   } catch (error) {
-    complain(error);
+    if (error.status === 404) showNone(error.message);
+    else complain(error);
   }
 }
 
@@ -73,9 +74,13 @@ async function load(offset) {
   if (mine !== asked) return;
   element("contacts").tBodies[0].replaceChildren(...page.contacts.map(row));
   element("contacts").hidden = !page.total;
-  element("no-contacts").hidden = page.total > 0;
-  element("no-contacts").textContent = NONE[action];
+  showNone(page.total ? null : NONE[action]);
   showPager(element("contacts-pager"), page, load);
+}
+
+function showNone(sentence) {
+  element("no-contacts").hidden = sentence === null;
+  element("no-contacts").textContent = sentence;
 }
 
 function row(contact) {
