@@ -13,7 +13,7 @@ from everreach.tokens import issue
 from providers.sandbox.faults import Fault
 from providers.sandbox.people import expected
 from tests.browser import DESK, INSTALLED, NARROWEST, PHONE, Browser, chromium
-from tests.handlers.following import change, complete, running_job
+from tests.handlers.following import change, complete, following, running_job
 from tests.world import ACCOUNT, SECRET, World, new_user
 
 EMAIL: Final = "ada@everreach.example"
@@ -219,6 +219,8 @@ def test_where_no_websocket_can_be_had_the_page_polls(world: World, browser: Bro
     # This address is not the one that the server knows as its own.
     person.open("localhost")
     browser.see(".card .percent", "10%")
+    # It waits at the server, so that it hears at once.
+    person.wait_for(following(world.node, 1))
     person.advance(job_id, imported=500)
     browser.see(".card .percent", "50%")
     refused = browser.complaints()
