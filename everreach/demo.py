@@ -89,6 +89,8 @@ class Demo:
             "SUPABASE_URL": None,
             "SUPABASE_JWT_SECRET": self._secret,
             "TOKEN_ENCRYPTION_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+            # What the demo makes up is nobody's business.
+            "WEBHOOK_URLS": (),
             # The demo polls faster than the app, and its visitor shall have more than the starts that it leaves.
             "RATE_LIMIT_START": "100/hour",
             "RATE_LIMIT_STATUS": "6000/minute",
