@@ -1,7 +1,6 @@
 """The programs under measurement: a mongod, a sandbox and servers, each a process of its own on loopback."""
 
 import asyncio
-import base64
 import secrets
 import tempfile
 import time
@@ -14,6 +13,7 @@ import msgspec
 
 from bench.process import Process, free_port
 from everreach.demo_client import DemoClient
+from everreach.setting_types import new_key
 from everreach.tokens import issue
 from handlers import BASE
 from providers.http import Http
@@ -25,6 +25,8 @@ _SERVER_CACHE = "cache_size=4G"
 _NO_LIMITS = {"RATE_LIMIT_START": "100000/hour", "RATE_LIMIT_STATUS": "1000000/minute"}
 
 SECRET = secrets.token_urlsafe(48)
+
+_KEY = new_key()  # One for all: a server opens what another sealed.
 
 
 class Providers(Process):
@@ -91,7 +93,7 @@ class Bench:
             MONGODB_URI=self.database_uri(database),
             SUPABASE_JWT_SECRET=SECRET,
             SUPABASE_URL="",
-            TOKEN_ENCRYPTION_KEYS=base64.b64encode(b"b" * 32).decode(),
+            TOKEN_ENCRYPTION_KEYS=_KEY,
             **{**self._providers, **Sandbox().credentials(), **_NO_LIMITS, **settings},
         )
 

@@ -1,11 +1,11 @@
-"""The command line: serve, demo, check."""
+"""The command line: serve, demo, check, and the families of operator commands that register themselves."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-from everreach import logs
+from everreach import keys, logs
 from everreach.check import check
 from everreach.config import Config
 from everreach.demo import Demo
@@ -13,6 +13,8 @@ from everreach.errors import EverReachError
 from everreach.process import run, serve
 from everreach.workers import serve_together
 
+_INTERRUPTED: Final = 130  # As a shell has it for Ctrl-C.
+_FAMILIES: Final = (keys,)
 _MOST_WORKERS: Final = 256  # Who asks for more has mistyped.
 
 
@@ -24,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except EverReachError as error:
         print(error.message, file=sys.stderr)  # noqa: T201
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 1
 
 
@@ -39,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=lambda options: run(Demo(options.contacts, keep=options.keep).run()))
     checked = commands.add_parser("check", help="say what is wrong with the settings and the database")
     checked.set_defaults(command=lambda _: run(check()))
+    for family in _FAMILIES:
+        family.register(commands)
     return parser
 
 

@@ -14,7 +14,16 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everreach.errors import SettingsError
-from everreach.setting_types import EncryptionKeys, JwtSecret, MongoUri, Rate, Url, WebhookSecrets, WebhookUrls
+from everreach.setting_types import (
+    KEY_ADVICE,
+    EncryptionKeys,
+    JwtSecret,
+    MongoUri,
+    Rate,
+    Url,
+    WebhookSecrets,
+    WebhookUrls,
+)
 
 _DEFAULT_DATA_DIR = Path("~/.local/share/everreach")
 
@@ -141,5 +150,5 @@ class Config(BaseSettings):
 def _sentence(location: tuple[int | str, ...], reason: str) -> str:
     name = str(location[0]).upper()
     if reason == "Field required":
-        reason = "is missing; make a key with: openssl rand -base64 32"
+        reason = f"is missing; {KEY_ADVICE}"
     return f"{name}: {reason.removeprefix('Value error, ')}"

@@ -1,7 +1,6 @@
 """`everreach demo`: two whole imports against a local Google and Microsoft, through the real HTTP flow."""
 
 import asyncio
-import base64
 import secrets
 import signal
 import sys
@@ -22,6 +21,7 @@ from tornado.netutil import bind_sockets
 from everreach.app import Node
 from everreach.config import Config
 from everreach.demo_client import DemoClient
+from everreach.setting_types import new_key
 from everreach.tokens import issue
 from handlers import BASE
 from providers.http import Http
@@ -88,7 +88,7 @@ class Demo:
             "EVERREACH_DATA_DIR": folder,
             "SUPABASE_URL": None,
             "SUPABASE_JWT_SECRET": self._secret,
-            "TOKEN_ENCRYPTION_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "TOKEN_ENCRYPTION_KEYS": new_key(),
             # What the demo makes up is nobody's business.
             "WEBHOOK_URLS": (),
             # The demo polls faster than the app, and its visitor shall have more than the starts that it leaves.

@@ -2,7 +2,9 @@
 
 import base64
 import binascii
-from typing import Annotated
+import secrets
+from itertools import pairwise
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from limits import parse as parse_rate
@@ -12,6 +14,15 @@ from pydantic_settings import NoDecode
 MINIMUM_SECRET_LENGTH = 32
 """Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
 
+EXAMPLE_KEY: Final = "mRk0jOamoxs7DG2bkXXol8xw1VxNbXFfzKYbWYu0roM="
+"""The one that docs/operating-commands.md shows. Whoever can read the documentation has it."""
+
+KEY_ADVICE: Final = "make one with: everreach keys new"
+
+_KEY_SHAPE = f"each key is 32 random bytes in base64; {KEY_ADVICE}"
+_KEY_BYTES = 32
+_FEWEST_DISTINCT = 17  # Of 32 random bytes about 30 are distinct; so few are one chance in three thousand million.
+
 WEBHOOK_SECRET_BYTES = range(24, 65)
 """Of WEBHOOK_SECRETS, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md."""
 
@@ -19,7 +30,6 @@ _WEBHOOK_URL_ADVICE = "each is a whole URL such as https://api.example.com/webho
 _WEBHOOK_SECRET_ADVICE = (
     "each is whsec_ and 24 to 64 random bytes in base64; make one with: echo whsec_$(openssl rand -base64 32)"
 )
-_KEY_ADVICE = "each key is 32 random bytes in base64; make one with: openssl rand -base64 32"
 
 
 def _http_url(value: str) -> str:
@@ -58,7 +68,7 @@ def _parts(value: object) -> object:
 def _encryption_keys(value: object) -> object:
     keys = _parts(value)
     if not keys:
-        raise ValueError(_KEY_ADVICE)
+        raise ValueError(_KEY_SHAPE)
     return keys
 
 
@@ -66,9 +76,9 @@ def _encryption_key(value: SecretStr) -> SecretStr:
     try:
         length = len(base64.b64decode(value.get_secret_value(), validate=True))
     except (binascii.Error, ValueError):
-        raise ValueError(_KEY_ADVICE) from None
-    if length != 32:
-        raise ValueError(_KEY_ADVICE)
+        raise ValueError(_KEY_SHAPE) from None
+    if length != _KEY_BYTES:
+        raise ValueError(_KEY_SHAPE)
     return value
 
 
@@ -101,12 +111,42 @@ def _all_different(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return values
 
 
+def _sealing_first(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    # The others only open: whoever began with a poor key has to be able to move away from it.
+    if not looks_random(keys[0].get_secret_value()):
+        raise ValueError(f"the first key is an example, a phrase or a pattern and protects nothing; {KEY_ADVICE}")
+    return keys
+
+
+def new_key() -> str:
+    """A fresh key for TOKEN_ENCRYPTION_KEYS: 32 bytes of the system's own randomness, in base64."""
+    return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+
+
+def looks_random(key: str) -> bool:
+    """Whether a key is none of those that people make up: examples, phrases, counted or repeated bytes."""
+    raw = base64.b64decode(key)
+    steps = {(after - before) % 256 for before, after in pairwise(raw)}
+    typed = key in {EXAMPLE_KEY, key.lower(), key.upper()}
+    return not typed and not _is_text(raw) and len(steps) > 1 and len(set(raw)) >= _FEWEST_DISTINCT
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 Url = Annotated[str, AfterValidator(_http_url)]
 Rate = Annotated[str, AfterValidator(_rate)]
 EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
 MongoUri = Annotated[SecretStr, AfterValidator(_mongodb_uri)]
 JwtSecret = Annotated[SecretStr, AfterValidator(_jwt_secret)]
-EncryptionKeys = Annotated[tuple[EncryptionKey, ...], NoDecode, BeforeValidator(_encryption_keys)]
+EncryptionKeys = Annotated[
+    tuple[EncryptionKey, ...], NoDecode, BeforeValidator(_encryption_keys), AfterValidator(_sealing_first)
+]
 WebhookUrls = Annotated[
     tuple[Annotated[SecretStr, AfterValidator(_webhook_url)], ...],
     NoDecode,

@@ -16,12 +16,20 @@ SANDBOX = "providers.sandbox"
 
 # From the roof to the ground. A module sees what is below it and its own group, never the other group of its layer.
 LAYERS: list[list[set[str]]] = [
-    [{f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "workers")}],
+    [
+        {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "workers")}
+        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats")}
+    ],
     [{"handlers"}],
     [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}],
     [{"everreach.importer"}],
     [{"everreach.pipeline"}],
-    [{"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"}, {"everreach.courier"}],
+    [
+        {"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"},
+        {"everreach.courier"},
+        {"everreach.rotation"},
+        {"everreach.erasure"},
+    ],
     [{"providers"}, {"storage"}],
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "event", "job", "jwks")}

@@ -17,10 +17,6 @@ from tests.world import SECRET, Answer, World, new_user
 
 BOTH = pytest.mark.parametrize("provider", ["google", "microsoft"])
 PERSON = "hedy.lamarr@sandbox.example"
-PLANTED = pytest.mark.settings(
-    token_encryption_keys="QUFBQUJCQkJDQ0NDREREREVFRUVGRkZGR0dHR0hISEg=",
-    rate_limit_start="1000/hour",
-)
 
 
 class Recorder(logging.Handler):
@@ -70,7 +66,7 @@ class Watched:
         for name, client in world.sandbox.clients.items():
             self.secrets[f"{name} client secret"] = client.client_secret
         (key,), (raw,) = world.config.token_encryption_keys, world.config.encryption_keys()
-        self.secrets |= {"encryption key": key.get_secret_value(), "its bytes": raw.decode()}
+        self.secrets |= {"encryption key": key.get_secret_value(), "its bytes": repr(raw)[2:-1], "in hex": raw.hex()}
         self._fetch = world.fetch
         monkeypatch.setattr(world, "fetch", self.fetch)
 
@@ -178,7 +174,6 @@ async def dump(world: World) -> dict[str, str]:
 
 
 @BOTH
-@PLANTED
 @pytest.mark.gen_test
 async def test_nothing_secret_is_logged_or_answered_or_stored(
     logged: Recorder, watched: Watched, provider: str, monkeypatch: pytest.MonkeyPatch
@@ -202,7 +197,6 @@ async def test_nothing_secret_is_logged_or_answered_or_stored(
 
 
 @BOTH
-@PLANTED
 @pytest.mark.settings(token_retention="keep")
 @pytest.mark.gen_test
 async def test_what_is_kept_is_sealed(watched: Watched, provider: str) -> None:

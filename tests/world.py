@@ -1,7 +1,6 @@
 """A world for one test: the provider sandbox, a node on the test's own database, the app, and a browser."""
 
 import asyncio
-import base64
 import json
 import uuid
 from collections.abc import Mapping
@@ -14,12 +13,14 @@ from tornado.testing import bind_unused_port
 
 from everreach.app import Node
 from everreach.config import Config
+from everreach.setting_types import new_key
 from everreach.tokens import issue
 from handlers import BASE
 from providers.sandbox.app import Sandbox, make_app
 from storage.mongo import Database, connect
 
 SECRET = "a-secret-that-only-the-tests-know-" + "x" * 16
+KEY = new_key()
 ACCOUNT = "ada@sandbox.example"
 
 
@@ -66,7 +67,7 @@ class World:
             "next_public_base_url": f"http://127.0.0.1:{port}",
             "supabase_jwt_secret": SECRET,
             "supabase_url": None,
-            "token_encryption_keys": base64.b64encode(b"k" * 32).decode(),
+            "token_encryption_keys": KEY,
             "rate_limit_start": "1000/hour",
             "rate_limit_status": "100000/minute",
             **settings,

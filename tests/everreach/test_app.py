@@ -1,6 +1,5 @@
 """The composition root: what is started is ended, in any order of things going wrong, and nodes share a database."""
 
-import base64
 import gc
 import logging
 import re
@@ -18,7 +17,7 @@ from handlers import BASE
 from providers.http import Http
 from storage.embedded import running_uri
 from storage.mongo import Database
-from tests.world import SECRET, World, new_user
+from tests.world import KEY, SECRET, World, new_user
 
 # Tornado itself forgets to close the socket that it could not bind.
 PORT_TAKEN = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
@@ -27,9 +26,8 @@ PORT_TAKEN = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:Resource
 def config(**settings: Any) -> Config:
     listening, port = bind_unused_port()
     listening.close()
-    keys = base64.b64encode(b"k" * 32).decode()
     given = {"host": "127.0.0.1", "port": port, "supabase_jwt_secret": SECRET, "supabase_url": None}
-    return Config.load(_env_file=None, token_encryption_keys=keys, **{**given, **settings})
+    return Config.load(_env_file=None, token_encryption_keys=KEY, **{**given, **settings})
 
 
 async def refused(node: Node, error: type[Exception], words: str) -> str:

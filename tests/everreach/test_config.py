@@ -1,6 +1,7 @@
 """What the settings promise: read once, refused all together, and never a secret in what they print."""
 
 import base64
+import re
 import traceback
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from limits import parse
 
 from everreach.config import Config
 from everreach.errors import SettingsError
+from everreach.setting_types import EXAMPLE_KEY, looks_random, new_key
 
-KEY = base64.b64encode(bytes(range(32))).decode()
+ROOT = Path(__file__).parents[2]
+KEY = new_key()
 OLD_KEY = base64.b64encode(bytes(32)).decode()
 WEBHOOK_SECRET = "whsec_bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3"
 OLD_WEBHOOK_SECRET = "whsec_b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xk"
@@ -148,7 +151,7 @@ def test_all_problems_are_reported_in_one_go_with_their_fixes(monkeypatch: pytes
     for name, _, fix in (problem.partition(": ") for problem in refused.value.problems):
         fixes[name] = fixes.get(name, "") + fix
     assert fixes.keys() == wrong.keys() - {"GOOGLE_CLIENT_ID"} | {"NEXT_PUBLIC_BASE_URL", "SUPABASE_URL"}
-    assert "openssl rand -base64 32" in fixes["TOKEN_ENCRYPTION_KEYS"]
+    assert "everreach keys new" in fixes["TOKEN_ENCRYPTION_KEYS"]
     assert "5/hour" in fixes["RATE_LIMIT_START"]
     assert "https://" in fixes["NEXT_PUBLIC_FRONTEND_URL"]
     assert "mongodb://" in fixes["MONGODB_URI"]
@@ -158,7 +161,7 @@ def test_all_problems_are_reported_in_one_go_with_their_fixes(monkeypatch: pytes
 
 def test_missing_keys_are_reported_with_the_command_that_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TOKEN_ENCRYPTION_KEYS")
-    with pytest.raises(SettingsError, match="TOKEN_ENCRYPTION_KEYS: is missing; make a key with: openssl rand"):
+    with pytest.raises(SettingsError, match="TOKEN_ENCRYPTION_KEYS: is missing; make one with: everreach keys new"):
         Config.load()
 
 
@@ -196,7 +199,7 @@ def test_bad_keys_are_one_problem_with_one_fix(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(SettingsError) as refused:
         Config.load()
     assert len(refused.value.problems) == 1
-    assert "openssl rand -base64 32" in refused.value.message
+    assert "everreach keys new" in refused.value.message
 
 
 @pytest.mark.parametrize("url", ["https://:word@api.example.com", "https://api.example.com:port"])
@@ -238,7 +241,57 @@ def test_no_secret_is_ever_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_first_key_seals_and_all_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", f" {KEY} , {OLD_KEY},")
-    assert Config.load().encryption_keys() == [bytes(range(32)), bytes(32)]
+    assert Config.load().encryption_keys() == [base64.b64decode(KEY), bytes(32)]
+
+
+def text_of(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+MADE_UP = {
+    "all bytes the same": text_of(b"k" * 32),
+    "zeros": text_of(bytes(32)),
+    "counted up": text_of(bytes(range(200, 232))),
+    "counted down": text_of(bytes(range(231, 199, -1))),
+    "counted past the end": text_of(bytes(number % 256 for number in range(240, 272))),
+    "counted in sevens": text_of(bytes(number * 7 % 256 for number in range(32))),
+    "a phrase": text_of(b"correct horse battery staple  42"),
+    "a phrase in Greek": text_of("σωστό άλογο μπα!".encode().ljust(32, b".")[:32]),
+    "a digest as text": text_of(b"9f86d081884c7d659a2feaa0c55ad015"),
+    "half of it twice": text_of(bytes.fromhex("8fd3019a66e2b7c45d10f83eab97c26d") * 2),
+    "typed in base64 itself": "our+own+secret+key+that+nobody+can+guess+42=",
+    "the example of our own documentation": EXAMPLE_KEY,
+}
+
+
+@pytest.mark.parametrize("key", MADE_UP.values(), ids=MADE_UP)
+def test_a_key_that_somebody_made_up_seals_nothing(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", f"{key},{KEY}")
+    with pytest.raises(SettingsError) as refused:
+        Config.load()
+    [problem] = refused.value.problems
+    assert problem.startswith("TOKEN_ENCRYPTION_KEYS: the first key is an example, a phrase or a pattern")
+    assert problem.endswith("everreach keys new")
+    assert key not in problem
+
+
+@pytest.mark.parametrize("key", MADE_UP.values(), ids=MADE_UP)
+def test_it_may_still_open_what_it_sealed_once(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", f"{KEY},{key}")
+    assert len(Config.load().encryption_keys()) == 2
+
+
+def test_fresh_keys_are_never_refused() -> None:
+    keys = {new_key() for _ in range(5000)}
+    assert len(keys) == 5000
+    assert all(looks_random(key) for key in keys)
+
+
+def test_every_key_that_the_documentation_shows_is_refused() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = {key for page in pages for key in re.findall(r"[A-Za-z0-9+/]{43}=", page.read_text("utf-8"))}
+    assert EXAMPLE_KEY in shown
+    assert [key for key in shown if looks_random(key)] == []
 
 
 def test_a_provider_is_configured_only_with_both_its_id_and_its_secret() -> None:

@@ -1,6 +1,5 @@
 """The command line, run as an operator runs it: serve and check, good settings and bad, and every way to end."""
 
-import base64
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ import pytest
 
 from everreach.tokens import issue
 from storage.mongo import Database
-from tests.world import SECRET, new_user
+from tests.world import KEY, SECRET, new_user
 
 ROOT = Path(__file__).parents[2]
 BASE = "/api/v1/contacts/import"
@@ -45,7 +44,7 @@ def good(**settings: str) -> dict[str, str]:
         "GOOGLE_CLIENT_ID": "the-google-id",
         "GOOGLE_CLIENT_SECRET": "the-google-secret",
         "SUPABASE_JWT_SECRET": SECRET,
-        "TOKEN_ENCRYPTION_KEYS": base64.b64encode(b"k" * 32).decode(),
+        "TOKEN_ENCRYPTION_KEYS": KEY,
         **settings,
     }
 

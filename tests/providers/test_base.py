@@ -11,6 +11,7 @@ import pytest
 
 from everreach.config import Config
 from everreach.errors import ProviderError, ReconnectError, ThrottledError, TokenRejectedError, TransientError
+from everreach.setting_types import new_key
 from providers import REGISTRY, connect
 from providers.base import Grant, Provider
 from providers.google import Google
@@ -63,7 +64,7 @@ def recorded(name: str) -> Any:
 def config() -> Config:
     return Config.load(
         _env_file=None,
-        token_encryption_keys="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        token_encryption_keys=new_key(),
         supabase_url="https://ref.supabase.co",
         next_public_base_url="https://api.example.com",
         google_client_id="google-id",
