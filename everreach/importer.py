@@ -19,9 +19,10 @@ from everreach.errors import (
     TokenRejectedError,
     VaultError,
 )
-from everreach.job import Job, Lease, Status
+from everreach.job import Job, Lease
 from everreach.listing import Listing
 from everreach.pipeline import Pipeline
+from everreach.settlement import Settlement
 from everreach.turn import Turn, TurnOverError
 from everreach.vault import Vault
 from providers.base import Provider
@@ -60,11 +61,11 @@ class Importer:
         vault: Vault,
         max_contacts: int,
     ) -> None:
-        self._jobs = jobs
         self._leases = leases
         self._contacts = contacts
         self._ledger = ledger
         self._providers = providers
+        self._settlement = Settlement(jobs, contacts, ledger)
         self._vault = vault
         self._max_contacts = max_contacts
 
@@ -80,7 +81,7 @@ class Importer:
 
     async def settle(self, job: Job) -> None:
         """Settle a cancelled job that no worker writes to any more."""
-        await self._jobs.settle(job, await self._counts(job))
+        await self._settlement.settle(job)
 
     async def _take(self, turn: Turn) -> None:
         lease = turn.lease
@@ -168,13 +169,8 @@ class Importer:
     ) -> None:
         # Rows written for a job that somebody else holds by now would be counted by nobody.
         lease.check()
-        counts = await self._counts(lease.job)
+        counts = await self._settlement.counts(lease.job)
         await self._leases.fail(lease, message, counts, keep_tokens=keep_tokens, cursor=cursor)
-
-    async def _counts(self, job: Job) -> dict[str, int]:
-        """The counters that stand in the database, a page that was half written included."""
-        await self._contacts.record_unrecorded(job)
-        return await self._ledger.count(job)
 
     async def _begin(self, turn: Turn) -> bool:
         """Begin, or begin again, as soon as the database answers; whether the job is ours then."""
@@ -183,13 +179,8 @@ class Importer:
                 await self._leases.begin(turn.lease)
                 return True
             except LeaseLostError:
-                await self._settle_if_cancelled(turn.lease.job)
+                await self._settlement.lost(turn.lease.job)
                 return False
             except DatabaseAwayError:
                 if not await turn.waited(_DATABASE_PAUSE_SECONDS * random.random()):  # noqa: S311
                     return False
-
-    async def _settle_if_cancelled(self, job: Job) -> None:
-        present = await self._jobs.get(job.id, job.user_id)
-        if present and present.status is Status.CANCELLED and present.fence == job.fence:
-            await self.settle(present)

@@ -65,10 +65,13 @@ class Provider(ABC):
     scopes: ClassVar[tuple[str, ...]]
     authorize_extras: ClassVar[dict[str, str]]
 
-    def __init__(self, client: OAuthClient | None, authorize_url: str, token_url: str, http: Http) -> None:
+    def __init__(
+        self, client: OAuthClient | None, authorize_url: str, token_url: str, http: Http, revoke_url: str = ""
+    ) -> None:
         self._client = client
         self._authorize_url = authorize_url
         self._token_url = token_url
+        self._revoke_url = revoke_url
         self._http = http
 
     @property
@@ -109,6 +112,13 @@ class Provider(ABC):
         """A fresh grant. Raises ReconnectError where the refresh token is dead."""
         fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return await self._http.retrying(lambda: self._token(fields))
+
+    @final
+    async def revoke(self, token: str) -> bool:
+        """End the grant behind a token, if it lives. False where there is no way to; ProviderError where it failed."""
+        if self._revoke_url:
+            await self._http.retrying(lambda: self._revocation(token))
+        return bool(self._revoke_url)
 
     @abstractmethod
     def allows_contacts(self, grant: Grant) -> bool:
@@ -160,6 +170,12 @@ class Provider(ABC):
             return _grant(msgspec.json.decode(reply.body, type=_TokenReply, strict=False))
         except (msgspec.MsgspecError, ValueError, OverflowError):
             raise TransientError from None
+
+    async def _revocation(self, token: str) -> None:
+        # For a dead token RFC 7009, section 2.2, asks for a success; Google says invalid_token.
+        reply = await self._http.post_form(self._revoke_url, {"token": token})
+        if reply.status != 200 and detail(reply.body, _TokenError).error != "invalid_token":
+            raise self._token_refusal(reply)
 
     def _token_refusal(self, reply: Reply) -> ProviderError:
         if reply.status in {408, 429} or reply.status >= 500:

@@ -126,7 +126,8 @@ class Google(Provider):
     authorize_extras = {"access_type": "offline", "prompt": "consent"}
 
     def __init__(self, config: Config, http: Http) -> None:
-        super().__init__(config.oauth_client(self.name), config.google_authorize_url, config.google_token_url, http)
+        client, revoke_url = config.oauth_client(self.name), config.google_revoke_url
+        super().__init__(client, config.google_authorize_url, config.google_token_url, http, revoke_url)
         self._people_url = config.google_people_url
         self._userinfo_url = config.google_userinfo_url
 

@@ -12,7 +12,7 @@ from everreach.contact import Contact, Entry
 from everreach.job import Job, Lease
 from everreach.pace import paced
 from storage.bulk import DUPLICATE, UNENCODABLE, ObjectIds, Template, insert_all
-from storage.indexes import CONTACTS
+from storage.indexes import CONTACTS, HAS_EMAIL
 from storage.ledger import Ledger, Row, row_template
 from storage.mongo import Database, Document, translated
 
@@ -65,16 +65,15 @@ class ContactStore:
     @translated
     async def record_unrecorded(self, job: Job) -> None:
         """Give its row to each contact that a worker created and died before it could record."""
-        query = {
-            "user_id": job.user_id,
-            "email": {"$gt": ""},
-            "import_job_id": job.id,
-            "import_page": {"$gte": job.page},
-        }
-        created = self._contacts.find(query)
+        created = self._contacts.find({**_created_by(job), "import_page": {"$gte": job.page}})
         while batch := await created.to_list(_BATCH):
             rows = [Row(made["provider_contact_id"], None, made["display_name"], made["_id"]) for made in batch]
             await self._ledger.complete(job, rows)
+
+    @translated
+    async def withdraw(self, job: Job) -> None:
+        """Delete what the job created: its person was erased while a worker still wrote."""
+        await self._contacts.delete_many(_created_by(job))
 
     async def _insert(self, lease: Lease, waiting: Sequence[Prepared]) -> list[Prepared]:
         """Insert the first contact of each key that is new; returns those of which nothing can be said yet.
@@ -101,6 +100,10 @@ class ContactStore:
         query = {"user_id": job.user_id, "email": {"$in": [one.email for one in waiting]}}
         found = self._contacts.find(query, ["email", "import_job_id", "provider_contact_id"], batch_size=_BATCH)
         return {document["email"]: document async for document in found}
+
+
+def _created_by(job: Job) -> Document:
+    return {"user_id": job.user_id, **HAS_EMAIL, "import_job_id": job.id}
 
 
 def _tell(one: Prepared, existing: Document, job: Job) -> None:

@@ -119,6 +119,11 @@ class Ledger:
             "failed_contacts": tally.failed,
         }
 
+    @translated
+    async def withdraw(self, job: Job) -> None:
+        """Delete the job's rows: its person was erased while a worker still wrote."""
+        await self._rows.delete_many(_of(job))
+
     @prompt
     async def page(self, job: Job, action: str | None, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
         """A page of rows, grouped by action and in order of arrival, and how many there are in all."""

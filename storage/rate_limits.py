@@ -21,6 +21,7 @@ node's clock, and takes a race between two first requests for a full window.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
@@ -34,7 +35,7 @@ from pymongo.write_concern import WriteConcern
 
 from everreach.errors import TooManyRequestsError
 from storage.indexes import RATE_LIMITS
-from storage.mongo import Database, Document, prompt
+from storage.mongo import Database, Document, prompt, translated
 
 MOST: Final = 16
 """Hits in one block, however large the rate: a larger one would save little more."""
@@ -67,6 +68,17 @@ class RateLimits:
         key = rate.key_for(action, user_id)
         if not self._take(key):
             await self._ask_and_take(key, rate)
+
+    @translated
+    async def count(self, user_id: str) -> int:
+        """How many windows the person has, whatever the action and the rate."""
+        return await self._windows.count_documents(_of(user_id))
+
+    @translated
+    async def forget(self, user_id: str) -> int:
+        """Delete the person's windows, and return how many there were."""
+        windows = self._windows.with_options(write_concern=WriteConcern("majority"))
+        return (await windows.delete_many(_of(user_id))).deleted_count
 
     def _take(self, key: str) -> bool:
         block = self._blocks.get(key)
@@ -110,6 +122,11 @@ class RateLimits:
             return max(1, ceil(wait))
         self._blocks[key] = _Block(window["granted"], rate.get_expiry())
         return 0
+
+
+def _of(user_id: str) -> Document:
+    # The action stands before it and the rate behind it. What asked lately is little, so all keys may be looked at.
+    return {"_id": {"$regex": f"/{re.escape(user_id)}/"}}
 
 
 def _count(rate: RateLimitItem, most: int) -> list[Document]:

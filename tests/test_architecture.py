@@ -23,7 +23,7 @@ LAYERS: list[list[set[str]]] = [
     [{"handlers"}],
     [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}],
     [{"everreach.importer"}],
-    [{"everreach.pipeline"}],
+    [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
         {"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"},
         {"everreach.courier"},

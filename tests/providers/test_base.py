@@ -76,7 +76,7 @@ def config() -> Config:
 
 @BOTH
 def test_a_provider_cannot_bend_the_flow(kind: type[Provider]) -> None:
-    for name in ("authorization_url", "exchange", "refresh", "_read"):
+    for name in ("authorization_url", "exchange", "refresh", "revoke", "_read"):
         assert getattr(Provider, name).__final__
         assert name not in vars(kind)
     assert "_token" not in vars(kind)
@@ -284,3 +284,37 @@ async def test_each_status_of_a_page_has_its_meaning(
 def test_a_grant_is_printed_without_its_tokens() -> None:
     grant = Grant("planted-access", "planted-refresh", datetime.now(UTC), frozenset({"planted"}))
     assert "planted" not in f"{grant!r} {grant} {[grant]}"
+
+
+@pytest.mark.parametrize("dead", [False, True], ids=["alive", "dead already"])
+@pytest.mark.gen_test
+async def test_a_grant_is_revoked_at_google_with_the_token_alone(dead: bool) -> None:
+    wire = playing(reply({"error": "invalid_token"}, 400) if dead else reply({}))
+    assert await Google(config(), wire).revoke("the-token") is True
+    [sent] = wire.sent
+    assert (sent.method, sent.url) == ("POST", "https://oauth2.googleapis.com/revoke")
+    assert sent.fields == {"token": "the-token"}
+    assert sent.headers == {}
+
+
+@pytest.mark.gen_test
+async def test_a_revocation_that_fails_for_a_moment_is_tried_again() -> None:
+    wire = playing(reply({}, 503), reply(b"<html>", 502), reply({}))
+    assert await Google(config(), wire).revoke("the-token") is True
+    assert len(wire.sent) == 3
+
+
+@pytest.mark.parametrize(("status", "times"), [(500, RETRIES + 1), (400, 1), (403, 1)])
+@pytest.mark.gen_test
+async def test_a_revocation_that_the_provider_refuses_is_told(status: int, times: int) -> None:
+    wire = playing(reply({"error": "something_else"}, status))
+    with pytest.raises(ProviderError):
+        await Google(config(), wire).revoke("the-token")
+    assert len(wire.sent) == times
+
+
+@pytest.mark.gen_test
+async def test_microsoft_has_no_way_to_revoke_and_is_not_asked() -> None:
+    wire = playing(reply({}))
+    assert await Microsoft(config(), wire).revoke("the-token") is False
+    assert wire.sent == []

@@ -1,0 +1,158 @@
+"""After an erasure not one byte in the database is the person's, whatever was under way; nobody else's is touched."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import CodecOptions
+from bson.raw_bson import RawBSONDocument
+
+from everreach.erasure import Erasure
+from providers.sandbox.faults import Fault
+from storage.bulk import insert_all
+from storage.indexes import CONTACTS, JOBS, LEDGER, PERSON_BOUND, DELIVERIES
+from storage.jobs import JobStore
+from storage.mongo import Collection, Database
+from storage.persons import PersonStore
+from tests.everreach.test_keys import started
+from tests.everreach.test_main import good, run
+from tests.handlers.edge import until
+from tests.world import KEY, World, new_user
+
+PERSON = "hedy.lamarr@sandbox.example"
+SHORT_LEASE = pytest.mark.settings(everreach_lease_seconds=2)
+
+
+def settings(world: World, database_uri: str) -> dict[str, str]:
+    """The node's, for a process on another machine."""
+    providers = {**world.sandbox.urls(world.sandbox_url), **world.sandbox.credentials()}
+    return good(MONGODB_URI=database_uri, TOKEN_ENCRYPTION_KEYS=KEY, **providers)
+
+
+async def occurrences(database: Database, needles: Sequence[str]) -> list[tuple[str, str]]:
+    """Where in the bytes of any document of any collection one of these is to be found."""
+    found = []
+    for name in await database.list_collection_names():
+        raw = database[name].with_options(codec_options=CodecOptions(RawBSONDocument))
+        documents: list[Any] = await raw.find().to_list(None)
+        found += [(name, text) for one in documents for text in needles if text.encode() in one.raw]
+    return found
+
+
+async def everything_of(database: Database, user: str) -> dict[str, list[dict[str, Any]]]:
+    return {name: await database[name].find({"user_id": user}).sort("_id").to_list(None) for name in PERSON_BOUND}
+
+
+async def moving(world: World, user: str, provider: str) -> str:
+    """An import that is under way on the node, some of its pages written and many more to come."""
+    world.sandbox.latency = 0.1
+    job_id = await world.consent(provider, user, PERSON, 50_000)
+    await until(lambda: world.database[LEDGER].find_one({"import_job_id": job_id}))
+    return job_id
+
+
+async def lived(world: World, user: str) -> list[str]:
+    """One of each: an import that is complete, one that failed and may be retried, one that waits for consent."""
+    done = await world.consent("microsoft", user, PERSON, 300)
+    await world.ended(done, user)
+    world.sandbox.faults.add(Fault("page_loop", "page"))
+    failed = await world.consent("google", user, PERSON, 2500)
+    assert (await world.ended(failed, user))["status"] == "failed"
+    assert (await world.stored(failed))["refresh_token"]
+    world.sandbox.faults.clear()
+    waiting, _ = await world.start("google", user)
+    await world.database[CONTACTS].insert_many([{"user_id": user, "display_name": "by hand"}, {"user_id": user}])
+    await world.database[DELIVERIES].insert_one({"user_id": user, "job_id": done})
+    return [done, failed, waiting]
+
+
+@SHORT_LEASE
+@pytest.mark.gen_test(timeout=60)
+async def test_nothing_of_a_person_is_left_while_an_import_is_under_way_on_another_node(
+    world: World, database_uri: str, tmp_path: Path
+) -> None:
+    user, other = new_user(), new_user()
+    await lived(world, other)
+    untouched = await everything_of(world.database, other)
+    jobs = [*await lived(world, user), await moving(world, user, "google"), await moving(world, user, "microsoft")]
+    needles = [user, PERSON, *jobs]
+    assert {name for name, _ in await occurrences(world.database, [user])} == {*PERSON_BOUND, "rate_limits"}
+    await world.database[JOBS].update_many({"user_id": other}, {"$set": {"provider_account_name": "somebody else"}})
+    untouched = await everything_of(world.database, other)
+    ended = await asyncio.to_thread(run, tmp_path, "erase", user, "--yes", **settings(world, database_uri))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Imports ended: 3" in ended.stdout
+    assert "Grants at google: 2 revoked" in ended.stdout
+    assert "Grants at microsoft: 1 the provider has no way to" in ended.stdout
+    assert ended.stderr == ""
+    assert not [text for text in needles if text in ended.stdout]
+    # Past the lease that the workers had, and past everything that a node may still think is due.
+    await asyncio.sleep(world.config.everreach_lease_seconds + 1)
+    assert await occurrences(world.database, needles) == []
+    assert await everything_of(world.database, other) == untouched
+    assert world.sandbox.stats.revoked == 2
+    again = await asyncio.to_thread(run, tmp_path, "erase", user, "--yes", **settings(world, database_uri))
+    assert (again.returncode, again.stdout) == (0, "Nothing is stored of this person.\n")
+
+
+@pytest.mark.settings(everreach_lease_seconds=1)
+@pytest.mark.gen_test
+async def test_a_page_that_a_sleeping_worker_sends_after_the_erasure_does_not_stay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, released, landed = asyncio.Event(), asyncio.Event(), []
+
+    async def sent_late(contacts: Collection, documents: Sequence[RawBSONDocument], check: Any) -> dict[int, int]:
+        check()
+        held.set()
+        await released.wait()
+        landed.append(await insert_all(contacts, documents))
+        return landed[-1]
+
+    monkeypatch.setattr("storage.contacts.insert_all", sent_late)
+    monkeypatch.setattr("everreach.erasure.QUIET_SECONDS", 0.1)
+    user = new_user()
+    job_id = await world.consent("google", user, PERSON, 500)
+    await held.wait()
+    services = world.node.services
+    jobs = JobStore(world.database, keep_tokens=True)
+    erasure = Erasure(PersonStore(world.database), jobs, services.providers, services.vault)
+    waits: list[float] = []
+    await erasure.run(user, waits.append)
+    assert waits
+    assert await occurrences(world.database, [user, PERSON, job_id]) == []
+    released.set()
+
+    async def idle() -> bool:
+        return not services.runner._turns
+
+    await until(idle)
+    assert landed == [{}]
+    assert await occurrences(world.database, [user, PERSON, job_id]) == []
+
+
+@pytest.mark.gen_test
+async def test_one_that_is_killed_in_the_middle_is_run_again_and_ends(
+    world: World, database_uri: str, tmp_path: Path
+) -> None:
+    user = new_user()
+    job_id = await world.consent("google", user, PERSON)
+    await world.ended(job_id, user)
+    contacts = world.database[CONTACTS]
+    await contacts.insert_many([{"user_id": user} for _ in range(30_000)])
+    with started(tmp_path, "erase", user, "--yes", **settings(world, database_uri)) as process:
+        async with asyncio.timeout(20):
+            while await contacts.estimated_document_count() > 30_000:
+                await asyncio.sleep(0.002)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait(10) == -signal.SIGKILL
+    # By the job the next one knows what to wait for and to revoke, so that goes last.
+    assert await contacts.count_documents({"user_id": user}) > 0
+    assert await world.database[JOBS].count_documents({"user_id": user}) == 1
+    ended = await asyncio.to_thread(run, tmp_path, "erase", user, "--yes", **settings(world, database_uri))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert await occurrences(world.database, [user, PERSON, job_id]) == []
