@@ -56,7 +56,7 @@ async def erase(user_id: str, *, sure: bool, console: Console | None = None) -> 
 
 async def _erase(console: Console, config: Config, database: Database, user_id: str) -> Erased:
     def waiting(seconds: float) -> None:
-        console.print(f"Waiting {seconds:.1f} s, until no server can still be writing to what was cancelled.")
+        console.print(f"Waiting up to {seconds:.1f} s, until no server can still be writing to what was cancelled.")
 
     async with Http() as http:
         providers, vault = connect_providers(config, http), Vault(config.encryption_keys())

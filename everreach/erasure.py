@@ -19,6 +19,7 @@ ROUNDS: Final = 5
 QUIET_SECONDS: Final = 2.0
 """How long after a deletion nothing new must have come: servers look for jobs that ended about once a second."""
 
+_STEP_SECONDS: Final = 0.5
 _STILL_WRITTEN = (
     "Something of this person is still being written. Make sure that nobody can sign in as this person any more, then "
     "run this again."
@@ -55,16 +56,14 @@ class Erasure:
         self._erased = Erased()
 
     async def run(self, user_id: str, waiting: Callable[[float], None]) -> Erased:
-        """Erase. `waiting` is told of each wait for a worker, in seconds.
+        """Erase. `waiting` is told of each wait for a worker, in seconds at the most.
 
         Raises EverReachError where something of the person goes on being written.
         """
         for _ in range(ROUNDS):
             await self._end(user_id)
             await self._revoke(user_id)
-            while seconds := await self._persons.seconds_until_silence(user_id):
-                waiting(seconds)
-                await asyncio.sleep(seconds)
+            await self._outlast_workers(user_id, waiting)
             self._erased.deleted += await self._persons.delete(user_id)
             await asyncio.sleep(QUIET_SECONDS)
             if not (await self._persons.count(user_id)).total():
@@ -75,6 +74,15 @@ class Erasure:
         """Cancel what has not ended: its worker's next statement matches nothing, and its lease is renewed no more."""
         for job_id in await self._persons.unended(user_id):
             self._erased.ended += await self._jobs.cancel(job_id, user_id) is not None
+
+    async def _outlast_workers(self, user_id: str, waiting: Callable[[float], None]) -> None:
+        seconds = await self._persons.seconds_until_silence(user_id)
+        if seconds:
+            waiting(seconds)
+        while seconds:
+            # A worker that notices hands the job back, often long before its lease is over.
+            await asyncio.sleep(min(seconds, _STEP_SECONDS))
+            seconds = await self._persons.seconds_until_silence(user_id)
 
     async def _revoke(self, user_id: str) -> None:
         held = await self._persons.grants(user_id)
