@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from everreach import erase, keys, logs
+from everreach import erase, keys, logs, stats
 from everreach.check import check
 from everreach.config import Config
 from everreach.demo import Demo
@@ -14,7 +14,7 @@ from everreach.process import run, serve
 from everreach.workers import serve_together
 
 _INTERRUPTED: Final = 130  # As a shell has it for Ctrl-C.
-_FAMILIES: Final = (keys, erase)
+_FAMILIES: Final = (keys, erase, stats)
 _MOST_WORKERS: Final = 256  # Who asks for more has mistyped.
 
 

@@ -34,6 +34,8 @@ async def ensure_indexes(database: Database) -> None:
     await jobs.create_index("not_before", name="due", partialFilterExpression={"not_before": {"$exists": True}})
     # The same for an end that nobody was told of yet; without webhooks there is none.
     await jobs.create_index("announce_at", name="announce", partialFilterExpression={"announce_at": {"$exists": True}})
+    # For the operator's statistics; the moment never changes, so that only the making of a job pays for it.
+    await jobs.create_index("created_at", name="created")
     await ledger.create_index(
         [("user_id", ASCENDING), ("import_job_id", ASCENDING), ("provider_contact_id", ASCENDING)],
         name="once",

@@ -92,7 +92,7 @@ class JobStore:
     async def consent(self, job: Job, tokens: Document) -> Job | None:
         """Consent: sealed tokens stored and the import set going, in one statement. None where the job has ended."""
         values = {"status": Status.FETCHING, "pkce_verifier": None, **tokens}
-        return await apply(self._jobs, _exchanging(job), change(values, not_before=NOW))
+        return await apply(self._jobs, _exchanging(job), change(values, not_before=NOW, set_going_at=NOW))
 
     @prompt
     async def refuse(self, job: Job, message: str) -> Job | None:
@@ -120,7 +120,7 @@ class JobStore:
         """Retry: a failed job goes on where it stopped. None where there is none such, or its tokens are gone."""
         query = {**_failed(job_id, user_id), "access_token": {"$ne": None}}
         status = {"$cond": [{"$gt": ["$processed_contacts", 0]}, Status.PROCESSING, Status.FETCHING]}
-        return await apply(self._jobs, query, change(_AGAIN, status=status, not_before=NOW))
+        return await apply(self._jobs, query, change(_AGAIN, status=status, not_before=NOW, set_going_at=NOW))
 
     @prompt
     async def reauthorize(self, state: State, verifier: str, ttl_seconds: float) -> Job | None:
@@ -128,7 +128,7 @@ class JobStore:
         query = {**_failed(state.job_id, state.user_id), "access_token": None}
         values = {**_AGAIN, "status": Status.AUTHENTICATING, "state_hash": state.nonce_hash, "pkce_verifier": verifier}
         # Whose address book it was stays known; the name is asked for again, to see that it is the same one.
-        values["provider_account_name"] = None
+        values |= {"provider_account_name": None, "set_going_at": None}
         return await apply(self._jobs, query, change(values, not_before=after(ttl_seconds)))
 
     @translated

@@ -29,6 +29,7 @@ LAYERS: list[list[set[str]]] = [
         {"everreach.courier"},
         {"everreach.rotation"},
         {"everreach.erasure"},
+        {"everreach.outcomes"},
     ],
     [{"providers"}, {"storage"}],
     [

@@ -2,18 +2,16 @@
 
 import io
 import sys
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from everreach.__main__ import main
 from everreach.erase import GRANT_LEFT, erase
 from everreach.errors import EverReachError
-from everreach.setting_types import new_key
 from storage.indexes import CONTACTS, JOBS
 from storage.mongo import Database
 from tests.everreach.test_config import bare as bare  # noqa: PLC0414 - the same empty environment, as a fixture here.
-from tests.everreach.test_main import run
 from tests.world import new_user
 
 USER = new_user()
@@ -95,7 +93,7 @@ async def test_a_grant_that_lives_on_has_an_exit_code_of_its_own(
     assert await database[JOBS].count_documents({}) == 0
 
 
-def test_an_id_that_is_none_is_a_mistake_at_the_command_line(tmp_path: Path) -> None:
-    ended = run(tmp_path, "erase", "ada@example.org", "--yes", TOKEN_ENCRYPTION_KEYS=new_key())
-    assert ended.returncode == 2
-    assert "a UUID" in ended.stderr
+def test_an_id_that_is_none_is_a_mistake_at_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["erase", "ada@example.org", "--yes"])
+    assert "a UUID" in capsys.readouterr().err

@@ -159,7 +159,7 @@ async def test_consent_stores_the_tokens_and_sets_the_import_going_in_one_statem
     document = await stores.stored(job.id)
     assert {**document, **TOKENS, "pkce_verifier": None, "completed_at": None} == document
     # Due at once, by the clock of the same statement.
-    assert document["not_before"] == document["updated_at"]
+    assert document["not_before"] == document["set_going_at"] == document["updated_at"]
     assert [due.id for due in await stores.jobs.due(frozenset({Status.FETCHING}), 10)] == [job.id]
 
 

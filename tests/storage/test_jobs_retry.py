@@ -74,7 +74,7 @@ async def test_a_retried_job_is_due_at_once(stores: Stores) -> None:
     job = await stores.jobs.retry((await failed(stores)).job.id, USER)
     assert job
     document = await stores.stored(job.id)
-    assert document["not_before"] == document["updated_at"]
+    assert document["not_before"] == document["set_going_at"] == document["updated_at"]
     assert [due.id for due in await stores.jobs.due(RUNNING, 10)] == [job.id]
     taken = await stores.leased(job=job)
     assert taken.job.takeovers == 0
