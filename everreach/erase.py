@@ -25,7 +25,7 @@ from storage.persons import PersonStore
 GRANT_LEFT: Final = 3
 """The exit code where everything here is erased, and a grant could not be revoked at its provider."""
 
-_NOBODY_TO_ASK = "This cannot be undone, and there is no terminal to ask at. Say --yes if it is meant."
+_NOBODY_TO_ASK = "There is no terminal to ask at. Say --yes if it is meant."
 
 
 def register(commands: Commands) -> None:
@@ -66,7 +66,7 @@ async def _erase(console: Console, config: Config, database: Database, user_id: 
 
 def _announce(console: Console, found: Counter[str]) -> None:
     console.print("This erases, and cannot be undone:")
-    for name, number in sorted(found.items()):
+    for name, number in sorted((+found).items()):
         whose = " (all of this person's, whoever wrote them: the app's own too)" if name == CONTACTS else ""
         console.print(f"  {number:>9,} {name}{whose}")
 
@@ -83,7 +83,7 @@ def _report(console: Console, erased: Erased) -> None:
         console.print(f"Grants at {provider}: {number:,} {outcome.value}")
     if any(outcome is not Revoked.DONE for _, outcome in erased.grants.values()):
         console.print("The person can end those grants at the provider's own page for connected apps.")
-    deleted = ", ".join(f"{number:,} {name}" for name, number in sorted(erased.deleted.items()) if number)
+    deleted = ", ".join(f"{number:,} {name}" for name, number in sorted((+erased.deleted).items()))
     console.print(f"Deleted: {deleted or 'nothing'}")
     console.print("Nothing is stored of this person any more.")
 

@@ -30,7 +30,7 @@ class Revoked(Enum):
     """What became of a grant at its provider."""
 
     DONE = "revoked"
-    NO_WAY = "the provider has no way to"
+    NO_WAY = "left, because the provider offers no revocation"
     FAILED = "could not be revoked"
 
 

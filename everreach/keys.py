@@ -15,6 +15,8 @@ from everreach.setting_types import new_key
 from everreach.vault import Vault
 from storage.sealed import Sealed, SealedStore
 
+_BEFOREHAND = "Every server has to know the first key of the list by now, or it cannot open what is sealed anew."
+
 
 def register(commands: Commands) -> None:
     """Add `keys new` and `keys rotate`."""
@@ -38,6 +40,7 @@ async def rotate(console: Console | None = None) -> int:
     console = console or Console(highlight=False, soft_wrap=True)
     config = Config.load()
     vault = Vault(config.encryption_keys())
+    console.print(_BEFOREHAND)
     async with opened(config) as database:
         passes = await _with_progress(console, SealedStore(database), vault)
     _report(console, vault, passes)

@@ -14,7 +14,7 @@ from pydantic_settings import NoDecode
 MINIMUM_SECRET_LENGTH = 32
 """Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
 
-EXAMPLE_KEY: Final = "mRk0jOamoxs7DG2bkXXol8xw1VxNbXFfzKYbWYu0roM="
+EXAMPLE_KEY: Final = "VNzvu0e6Rmz2V8WihQOazaijwgJSXDpilSCPxG9X8qw="
 """The one that docs/operating-commands.md shows. Whoever can read the documentation has it."""
 
 KEY_ADVICE: Final = "make one with: everreach keys new"

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from everreach.commands import Commands, opened
@@ -20,6 +21,7 @@ from storage.statistics import Statistics
 _MOST_DAYS: Final = 3660
 _MOST_REASONS: Final = 10
 _HEADINGS: Final = ("Day", "Provider", "Outcome", "Imports", "Contacts", "New", *(f"p{one} s" for one in PERCENTILES))
+_WIDEST: Final = 500
 _TEXTS: Final = 3  # Of the headings: what comes after them are numbers.
 
 
@@ -44,13 +46,20 @@ async def show(days: int, *, as_json: bool, console: Console | None = None) -> i
     elif not lines:
         console.print(f"No import was started in the last {days} days." if days > 1 else "No import was started today.")
     else:
-        console.print(_table(lines, totals))
+        _print_whole(console, _table(lines, totals))
         _print_reasons(console, reasons)
     return 0
 
 
+def _print_whole(console: Console, table: Table) -> None:
+    # Where the screen is too narrow its own line breaks are the lesser evil: a number cut short is another number.
+    needed = Measurement.get(console, console.options.update(width=_WIDEST), table).maximum
+    console.width = max(console.width, needed)
+    console.print(table)
+
+
 def _table(lines: Mapping[Kind, Sum], totals: Mapping[Kind, Sum]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
     for place, name in enumerate(_HEADINGS):
         table.add_column(name, justify="right" if place >= _TEXTS else "left", no_wrap=True)
     shown = None
