@@ -255,7 +255,7 @@ MADE_UP = {
     "counted down": text_of(bytes(range(231, 199, -1))),
     "counted past the end": text_of(bytes(number % 256 for number in range(240, 272))),
     "counted in sevens": text_of(bytes(number * 7 % 256 for number in range(32))),
-    "a phrase": text_of(b"correct horse battery staple  42"),
+    "a phrase": text_of(b"The 5 quick brown foxes jumped!?"),
     "a phrase in Greek": text_of("σωστό άλογο μπα!".encode().ljust(32, b".")[:32]),
     "a digest as text": text_of(b"9f86d081884c7d659a2feaa0c55ad015"),
     "half of it twice": text_of(bytes.fromhex("8fd3019a66e2b7c45d10f83eab97c26d") * 2),
