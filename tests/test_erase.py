@@ -12,9 +12,10 @@ from bson import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
 from everreach.erasure import Erasure
+from everreach.setting_types import new_key
 from providers.sandbox.faults import Fault
 from storage.bulk import insert_all
-from storage.indexes import CONTACTS, JOBS, LEDGER, PERSON_BOUND, DELIVERIES
+from storage.indexes import CONTACTS, DELIVERIES, JOBS, LEDGER, PERSON_BOUND
 from storage.jobs import JobStore
 from storage.mongo import Collection, Database
 from storage.persons import PersonStore
@@ -24,7 +25,12 @@ from tests.handlers.edge import until
 from tests.world import KEY, World, new_user
 
 PERSON = "hedy.lamarr@sandbox.example"
-SHORT_LEASE = pytest.mark.settings(everreach_lease_seconds=2)
+SHORT_LEASE = pytest.mark.settings(
+    everreach_lease_seconds=2,
+    # Nobody is there to be told, so that every delivery stays until it is erased.
+    webhook_urls="https://127.0.0.1:1/nobody",
+    webhook_secrets=f"whsec_{new_key()}",
+)
 
 
 def settings(world: World, database_uri: str) -> dict[str, str]:
@@ -66,7 +72,7 @@ async def lived(world: World, user: str) -> list[str]:
     world.sandbox.faults.clear()
     waiting, _ = await world.start("google", user)
     await world.database[CONTACTS].insert_many([{"user_id": user, "display_name": "by hand"}, {"user_id": user}])
-    await world.database[DELIVERIES].insert_one({"user_id": user, "job_id": done})
+    await until(lambda: world.database[DELIVERIES].find_one({"user_id": user, "job_id": failed}))
     return [done, failed, waiting]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from limits import parse
 
-from storage.indexes import CONTACTS, JOBS, LEDGER, PERSON_BOUND, RATE_LIMITS, DELIVERIES
+from storage.indexes import CONTACTS, DELIVERIES, JOBS, LEDGER, PERSON_BOUND, RATE_LIMITS
 from storage.mongo import Database
 from storage.persons import PersonStore, _queries
 from storage.rate_limits import RateLimits
