@@ -10,7 +10,7 @@ install: $(INSTALLED)
 $(INSTALLED): setup.cfg setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "EverReach Import needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[embedded,dev]'
+	$(BIN)/pip install --quiet --editable '.[embedded,tracing,dev]'
 	@touch $@
 
 demo: install

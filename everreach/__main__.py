@@ -49,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(workers: int) -> int:
-    logs.configure()
     config = Config.load()
+    logs.configure(config.log_level, config.everreach_log_format)
     return run(serve(config)) if workers == 1 else serve_together(config, workers)
 
 

@@ -1,7 +1,6 @@
 """The composition root: the only place that knows everything, makes it in order and ends it in reverse."""
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -10,12 +9,14 @@ from typing import Final, Self
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.web import Application, RequestHandler
+from tornado.web import Application
 
+from everreach import tracing
 from everreach.config import Config
 from everreach.errors import EverReachError, TransientError
 from everreach.importer import Importer
 from everreach.jwks import KeySet
+from everreach.pulse import Pulse
 from everreach.runner import Runner
 from everreach.tokens import Authenticator
 from everreach.vault import Vault
@@ -23,6 +24,7 @@ from everreach.watch import Watch
 from everreach.webhooks import Webhooks
 from everreach.webhooks import connect as connect_webhooks
 from handlers import routes
+from handlers.access import answered
 from handlers.base import NotFoundHandler
 from handlers.followers import Followers
 from handlers.services import Services
@@ -42,7 +44,6 @@ from storage.rate_limits import RateLimits
 _HEADER_LIMIT: Final = 32768  # Bytes: a signed-in person's token may be several thousand.
 _REQUEST_LIMIT: Final = 1024 * 1024  # Bytes: what is above our own limit, and below this, gets an answer in JSON.
 _BACKLOG: Final = 4096  # Connections that wait to be taken: a burst shall wait a moment and not be turned away.
-_log = logging.getLogger(__name__)
 
 
 class Node:
@@ -72,6 +73,9 @@ class Node:
         await self._begun.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
+        tracing.start(self._config.otel_exporter_otlp_endpoint)
+        stack.push_async_callback(tracing.stop)
+        await stack.enter_async_context(Pulse())
         self._database = connect(await self._database_uri(stack))
         stack.callback(self._database.client.close)
         await verify(self._database)
@@ -180,16 +184,5 @@ def make_application(services: Services) -> Application:
         routes(services),
         default_handler_class=NotFoundHandler,
         default_handler_args={"services": services},
-        log_function=_log_request,
+        log_function=answered,
     )
-
-
-def _log_request(handler: RequestHandler) -> None:
-    if getattr(handler, "frequent", False) and handler.get_status() < 400:
-        return
-    request = handler.request
-    request_id = getattr(handler, "request_id", "-")
-    milliseconds = 1000 * request.request_time()
-    # The route's name and not the path: a path may be anything that a stranger typed.
-    route = type(handler).__name__
-    _log.info("%s %s %d %.1fms request=%s", request.method, route, handler.get_status(), milliseconds, request_id)

@@ -4,6 +4,7 @@ The only reader of `os.environ`. Names are those of docs/settings.md; an empty v
 """
 
 import base64
+import logging
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, Self, cast
@@ -67,6 +68,9 @@ class Config(BaseSettings):
     everreach_max_imports: int = Field(16, ge=1, le=1000)
     everreach_lease_seconds: float = Field(8, ge=1, le=60)
     everreach_shutdown_seconds: float = Field(6, ge=0, le=600)
+    everreach_log_format: Literal["text", "json"] = "text"
+    everreach_log_level: Literal["debug", "info", "warning", "error"] = "info"
+    otel_exporter_otlp_endpoint: Url | None = None
     everreach_console: bool = False
 
     webhook_urls: WebhookUrls = ()
@@ -135,6 +139,11 @@ class Config(BaseSettings):
     def encryption_keys(self) -> list[bytes]:
         """The AES-256 keys, 32 bytes each; the first seals, all open."""
         return [base64.b64decode(key.get_secret_value()) for key in self.token_encryption_keys]
+
+    @property
+    def log_level(self) -> int:
+        """From which gravity on our own lines are logged, as the logging module counts it."""
+        return logging.getLevelNamesMapping()[self.everreach_log_level.upper()]
 
     @cached_property
     def start_rate(self) -> RateLimitItem:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from everreach.errors import ReconnectError, TokenRejectedError
 from everreach.job import Job, Lease
+from everreach.metrics import of_provider
 from everreach.vault import Vault
 from providers.base import Grant, Provider
 from storage.leases import LeaseStore
@@ -60,6 +61,7 @@ class Credentials:
             if refresh_token is None:
                 raise ReconnectError
             grant = await self._provider.refresh(refresh_token)
+            of_provider(self._provider.name).refreshes.inc()
             # A rotated refresh token must not be lost: it is stored before the new access is used.
             await self._leases.store_tokens(self._lease, sealed(self._vault, self._lease.job, grant))
             return grant.access_token

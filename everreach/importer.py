@@ -1,5 +1,6 @@
 """The story of one import: pages become contacts and ledger rows, one commit a page, until the listing ends."""
 
+import logging
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -42,6 +43,7 @@ FIRST_WAIT_SECONDS: Final = 2.0
 
 LONGEST_WAIT_SECONDS: Final = 64.0
 
+_log = logging.getLogger(__name__)
 _DATABASE_PAUSE_SECONDS: Final = 0.5
 _UNREADABLE_TOKENS: Final = "The stored access can no longer be opened. Please reconnect your account."
 _GIVEN_UP: Final = "The import stopped five times at the same place and was given up. Please try again later."
@@ -171,6 +173,7 @@ class Importer:
         lease.check()
         counts = await self._settlement.counts(lease.job)
         await self._leases.fail(lease, message, counts, keep_tokens=keep_tokens, cursor=cursor)
+        _log.warning("the import failed: %s", message)
 
     async def _begin(self, turn: Turn) -> bool:
         """Begin, or begin again, as soon as the database answers; whether the job is ours then."""

@@ -3,9 +3,11 @@
 import asyncio
 from typing import Self
 
+from everreach import tracing
 from everreach.contact import Page
 from everreach.credentials import Credentials
 from everreach.cursor import Cursor
+from everreach.metrics import of_provider
 from everreach.turn import Turn
 from providers.base import Provider
 
@@ -48,4 +50,11 @@ class Listing:
         return self.cursor
 
     def _fetch(self, position: str | None) -> asyncio.Task[Page]:
-        return asyncio.create_task(self._credentials.use(lambda token: self._provider.page(token, position)))
+        return asyncio.create_task(self._fetched(position))
+
+    async def _fetched(self, position: str | None) -> Page:
+        name = self._provider.name
+        with of_provider(name).fetch.time(), tracing.span("page fetch", provider=name) as noted:
+            page = await self._credentials.use(lambda token: self._provider.page(token, position))
+            noted(contacts=len(page.entries))
+            return page

@@ -1,15 +1,17 @@
 """The pages of a turn on their way into the database: one is prepared, one inserted, and one recorded and committed."""
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
+from everreach import tracing
 from everreach.behind import Behind
 from everreach.contact import Page
 from everreach.errors import ProviderError
-from everreach.job import Lease
+from everreach.job import Lease, Tally
 from everreach.listing import Listing
+from everreach.metrics import of_provider
 from storage.contacts import ContactStore, Prepared
 from storage.leases import LeaseStore
 from storage.ledger import Ledger, Row
@@ -42,6 +44,7 @@ class Pipeline:
         self._recovering = self._recovered = recovering
         self._number = lease.job.page
         self._recording = 0
+        self._counted = of_provider(lease.job.provider)
         self._steps = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -70,11 +73,25 @@ class Pipeline:
             # A contact that was edited since would have another key, and come a second time.
             prepared = await self._ledger.unrecorded(self._lease.job, prepared)
         room = self._max_contacts - self._lease.job.processed_contacts - self._recording
-        rows = await self._contacts.insert(self._lease, prepared[:room])
-        await self._committing.follow(self._commit(page, rows, whole=len(prepared) <= room))
+        with self._step("contacts", len(prepared)):
+            rows = await self._contacts.insert(self._lease, prepared[:room])
+        await self._committing.follow(self._record(page, rows, whole=len(prepared) <= room))
         self._recording = len(rows)
 
-    async def _commit(self, page: Page, rows: Sequence[Row], *, whole: bool) -> None:
+    async def _record(self, page: Page, rows: Sequence[Row], *, whole: bool) -> None:
+        with self._step("commit", len(rows)):
+            self._counted.committed(await self._commit(page, rows, whole=whole))
+
+    @contextmanager
+    def _step(self, name: str, contacts: int) -> Iterator[None]:
+        provider = self._lease.job.provider
+        with (
+            self._counted.write[name].time(),
+            tracing.span("page write", provider=provider, step=name, contacts=contacts),
+        ):
+            yield
+
+    async def _commit(self, page: Page, rows: Sequence[Row], *, whole: bool) -> Tally:
         recovering, self._recovering = self._recovering, False
         tally = await self._ledger.record(self._lease, rows, recovering=recovering)
         if not whole:
@@ -85,3 +102,4 @@ class Pipeline:
             barren_limit = 1000 + self._max_contacts // 100
             cursor = self._listing.move(page.next, fresh=tally.processed > 0, barren_limit=barren_limit)
             await self._leases.advance(self._lease, tally, cursor, page.total)
+        return tally

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+from contextvars import Context
 from typing import Final
 
+from everreach import metrics, tracing
 from everreach.errors import DatabaseError, EverReachError, LeaseLostError
 from everreach.importer import Importer
 from everreach.job import RUNNING, Job, Lease, Status
-from everreach.logs import describe
+from everreach.logs import about_job, describe
 from everreach.scan import Scan
 from everreach.turn import Turn
+from everreach.waiting import Waiting
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
 
@@ -38,6 +41,17 @@ class Runner:
         self.stopping = False
         """Whether stop() was called; no more jobs are taken then."""
         self._contended = False
+        self._waiting = Waiting()
+
+    @property
+    def started(self) -> bool:
+        """Whether start() was called."""
+        return self._scan.started
+
+    @property
+    def alive(self) -> bool:
+        """Whether jobs that are due are looked for, for as long as they should be."""
+        return self.stopping or not self._scan.died
 
     def start(self) -> None:
         """Begin to look for jobs that are due."""
@@ -51,7 +65,8 @@ class Runner:
             self._contended = True
             return
         self._turns[job.id] = None
-        task = asyncio.create_task(self._work(job), name=f"import {job.id}")
+        # An import is nobody's request: what belongs to the one that begins it ends with that one.
+        task = asyncio.create_task(self._work(job), name=f"import {job.id}", context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -64,6 +79,8 @@ class Runner:
         """Take no more jobs, let the pages in flight be finished and handed back, and wait so long for that."""
         self.stopping = True
         self._scan.stop()
+        self._waiting.left(())
+        metrics.NODES_READY.set(0)
         for turn in self._turns.values():
             if turn:
                 turn.call_off()
@@ -75,13 +92,14 @@ class Runner:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _work(self, job: Job) -> None:
+        about_job(job.id)
         try:
             if lease := await self._leases.claim(job.id, job.user_id):
                 await self._hold(lease)
         except EverReachError as error:
-            _log.warning("import %s is left to the next worker: %s", job.id, type(error).__name__)
+            _log.warning("the import is left to the next worker: %s", type(error).__name__)
         except Exception as error:
-            _log.error("import %s stopped on %s", job.id, describe(error))
+            _log.error("the import stopped on %s", describe(error))
         finally:
             del self._turns[job.id]
             self._scan.nudge()
@@ -92,7 +110,13 @@ class Runner:
             turn.call_off()
         keeping = asyncio.create_task(self._keep(turn))
         try:
-            await self._importer.run(turn)
+            with (
+                metrics.JOBS_RUNNING.track_inprogress(),
+                tracing.span("import turn", provider=lease.job.provider) as noted,
+            ):
+                before = lease.job.processed_contacts
+                await self._importer.run(turn)
+                noted(contacts=lease.job.processed_contacts - before)
         finally:
             keeping.cancel()
 
@@ -109,12 +133,21 @@ class Runner:
                 continue
 
     async def _look(self) -> None:
+        try:
+            await self._give_out()
+        except DatabaseError:
+            metrics.NODES_READY.set(0)
+            raise
+        metrics.NODES_READY.set(1)
+
+    async def _give_out(self) -> None:
         free = self._limit - len(self._turns)
         running = await self._jobs.due(RUNNING, self._limit + 1)
         waiting = [job for job in running if job.id not in self._turns]
         self._contended = len(waiting) > free
         for job in waiting:
             self.spawn(job)
+        self._waiting.left([job.id for job in waiting if job.id not in self._turns])
         for job in await self._jobs.due(_TIDIED, _DUE_LIMIT):
             await self._tidy(job)
 

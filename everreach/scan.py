@@ -24,6 +24,16 @@ class Scan:
         self._nudged = asyncio.Event()
         self._scanning: asyncio.Task[None] | None = None
 
+    @property
+    def started(self) -> bool:
+        """Whether start() was called."""
+        return self._scanning is not None
+
+    @property
+    def died(self) -> bool:
+        """Whether nobody looks any more, though it was begun."""
+        return self._scanning is not None and self._scanning.done()
+
     def start(self) -> None:
         """Begin to look."""
         self._scanning = asyncio.create_task(self._scan(), name=f"looking for {self._sought}")

@@ -15,6 +15,7 @@ from cachetools import LRUCache
 
 from everreach.errors import DatabaseError, JobNotFoundError
 from everreach.job import RUNNING, Job, Status
+from everreach.metrics import STREAM_SIGN
 from storage.changes import LIFE_SECONDS, Sign
 from storage.jobs import JobStore
 
@@ -93,6 +94,7 @@ class Watch:
         if self._listening:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
+        STREAM_SIGN.end()
 
     @property
     def _fresh(self) -> bool:
@@ -182,6 +184,7 @@ class Watch:
             elif told is Sign.CURRENT or self._fresh:
                 # While what was missed is being told, one change says nothing of the others.
                 self._sign_at = time.monotonic()
+                STREAM_SIGN.give()
 
     async def _look_again(self) -> None:
         """Read what is followed, and forget all else: a follower must not stick to what was missed."""

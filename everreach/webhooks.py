@@ -10,7 +10,8 @@ from everreach.config import Config
 from everreach.courier import Courier, Result
 from everreach.errors import DatabaseError
 from everreach.event import Endpoint, Event
-from everreach.logs import describe
+from everreach.logs import about_job, describe
+from everreach.metrics import WEBHOOK
 from everreach.scan import Scan
 from providers.http import Http
 from storage.announcements import Announcements, Ended
@@ -86,6 +87,7 @@ class Webhooks:
                 task.add_done_callback(self._trying[endpoint].discard)
 
     async def _try(self, endpoint: Endpoint, delivery: Delivery) -> None:
+        about_job(delivery.job_id)
         try:
             # Whoever was erased after the end was taken and before the delivery was made must not be told of.
             if await self._jobs.get(delivery.job_id, delivery.user_id) is None:
@@ -102,12 +104,15 @@ class Webhooks:
     async def _record(self, delivery: Delivery, result: Result) -> None:
         tries = delivery.attempts + 1
         if result.accepted:
+            WEBHOOK["delivered"].inc()
             _log.info("webhook %s was delivered at try %d", delivery.id, tries)
             await self._deliveries.delivered(delivery, result.said)
         elif result.refused or tries > len(PAUSES):
+            WEBHOOK["given_up"].inc()
             _log.error("webhook %s is given up after %d tries: %s", delivery.id, tries, result.said)
             await self._deliveries.give_up(delivery, result.said)
         else:
+            WEBHOOK["failed"].inc()
             _log.warning("webhook %s failed at try %d: %s", delivery.id, tries, result.said)
             await self._deliveries.retry(delivery, result.said, _pause(tries, result.retry_after))
 

@@ -21,6 +21,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from everreach import cells
 from everreach.app import listen
 from everreach.config import Config
 from everreach.errors import EverReachError
@@ -68,7 +69,8 @@ class _Parent:
         self._sockets = sockets
         self._told = told
         self._lifeline, self._held = Pipe(duplex=False)
-        self._places = [_Place(self._work) for _ in range(count)]
+        cells.share(count)
+        self._places = [_Place(number, self._work) for number in range(1, count + 1)]
         self._served = False
         self._reason = ""
 
@@ -116,16 +118,17 @@ class _Parent:
             opened.close()
         living = [place for place in self._places if place.report and place.process.pid]
         for place in living:
-            place.tell()
+            place.process.terminate()
         deadline = time.monotonic() + self._config.everreach_shutdown_seconds + _GRACE_SECONDS
         for place in living:
             place.end(deadline)
 
-    def _work(self, report: Connection) -> None:
+    def _work(self, number: int, report: Connection) -> None:
         """A worker's whole life. What its parent has put off until its own end is not the worker's to do."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
+            cells.settle(number)
             self._held.close()
             code = run(self._serve(report))
         except EverReachError as error:
@@ -151,7 +154,8 @@ class _Parent:
 class _Place:
     """One worker after the other. `report` is where the one that lives speaks, None where none does."""
 
-    def __init__(self, work: Callable[[Connection], None]) -> None:
+    def __init__(self, number: int, work: Callable[[int, Connection], None]) -> None:
+        self._number = number
         self._work = work
         self._hasty = 0
         self.report: Connection | None = None
@@ -163,7 +167,7 @@ class _Place:
         self.tries += 1
         self._born = time.monotonic()
         self.report, own = Pipe(duplex=False)
-        self.process = get_context("fork").Process(target=self._work, args=(own,))
+        self.process = get_context("fork").Process(target=self._work, args=(self._number, own))
         # A signal that comes before the worker has a handler would end it uncleanly, so it has to wait.
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         with own, suppress(OSError):
@@ -183,11 +187,8 @@ class _Place:
         if self.process.pid is None:
             return "A worker could not be forked."
         self.process.join()
+        cells.clear(self._number)
         return f"Worker {self.process.pid} ended with exit code {self.process.exitcode}."
-
-    def tell(self) -> None:
-        """Ask the worker to end."""
-        self.process.terminate()
 
     def end(self, deadline: float) -> None:
         """Wait until it has; past the deadline it is killed."""

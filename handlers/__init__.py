@@ -4,12 +4,14 @@ from typing import Any, Final
 
 from tornado.web import RequestHandler
 
-from handlers.base import BaseHandler
+from everreach.metrics import bind_routes
+from handlers.base import BaseHandler, NotFoundHandler
 from handlers.callback import CallbackHandler
 from handlers.console import ConsoleHandler
 from handlers.events import EventsHandler
 from handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from handlers.jobs import CancelHandler, ContactsHandler, ListHandler, RetryHandler
+from handlers.metrics import MetricsHandler
 from handlers.services import Services
 from handlers.start import StartHandler
 from handlers.status import StatusHandler
@@ -31,12 +33,14 @@ ROUTES: Final[tuple[tuple[str, type[BaseHandler]], ...]] = (
     (rf"{BASE}/([^/]+)/callback", CallbackHandler),
     (r"/livez", LiveHandler),
     (r"/readyz", ReadyHandler),
+    (r"/metrics", MetricsHandler),
 )
 CONSOLE: Final[tuple[tuple[str, type[BaseHandler]], ...]] = (
     (r"/console", ConsoleHandler),
     (r"/console/([^/]+)", ConsoleHandler),
 )
 """What is there only where EVERREACH_CONSOLE is on."""
+bind_routes([NotFoundHandler.route(), *(handler.route() for _, handler in ROUTES + CONSOLE)])
 
 
 def routes(services: Services) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:

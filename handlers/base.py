@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Final
 import msgspec
 from tornado.web import HTTPError, RequestHandler
 
+from everreach import tracing
 from everreach.errors import ApiError, DatabaseAwayError, PayloadTooLargeError, UnavailableError
-from everreach.logs import describe
+from everreach.logs import about_request, describe
 from everreach.tokens import Caller
 from handlers.services import Services
 
@@ -30,12 +31,21 @@ class BaseHandler(RequestHandler):
     cacheable: ClassVar[bool] = False
     frequent: ClassVar[bool] = False
     """Whether there are so many that the log holds only those that went wrong."""
+    held = False
+    """Whether the answer waited for what is followed: how long it took says nothing of us."""
     services: Services
 
     def initialize(self, services: Services) -> None:
         """Take what app.py made."""
         self.services = services
         self.request_id = uuid.uuid4().hex
+        about_request(self.request_id)
+        self.span = tracing.begin(self.route(), self.request.headers)
+
+    @classmethod
+    def route(cls) -> str:
+        """How logs, metrics and traces call what was asked for; its path may be whatever a stranger typed."""
+        return cls.__name__
 
     def set_default_headers(self) -> None:
         """Put these on every answer, errors included."""
@@ -84,7 +94,7 @@ class BaseHandler(RequestHandler):
     ) -> None:
         """Log only what nobody foresaw; Tornado's own way prints the query string."""
         if value and not isinstance(value, (HTTPError, ApiError, DatabaseAwayError)):
-            _log.error("request %s failed on %s", self.request_id, describe(value))
+            _log.error("the request failed on %s", describe(value))
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """What stands in the path, whatever it is: an id that is no text is nobody's id, and no other kind of error."""

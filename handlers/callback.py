@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from everreach.credentials import sealed
 from everreach.errors import CallbackError, ProviderError, VaultError
 from everreach.job import Job
+from everreach.logs import about_job
 from everreach.oauth_state import State, parse_state
 from handlers.base import BaseHandler
 from handlers.services import Services
@@ -37,6 +38,7 @@ class CallbackHandler(BaseHandler):
         try:
             state = parse_state(self._sent("state") or "")
             self._job_id = state.job_id
+            about_job(state.job_id)
             self.services.runner.spawn(await self._consented(name, state))
         except CallbackError as error:
             self._to_app(name, error.code)
@@ -99,7 +101,7 @@ class CallbackHandler(BaseHandler):
         try:
             grant = await provider.exchange(code, self._verifier(job))
         except (ProviderError, VaultError) as error:
-            _log.warning("exchange for import %s failed: %s", job.id, type(error).__name__)
+            _log.warning("the exchange failed: %s", type(error).__name__)
             await self.services.jobs.refuse(job, _NOT_CONNECTED)
             raise CallbackError("token_exchange_failed") from None
         if not provider.allows_contacts(grant):

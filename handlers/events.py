@@ -11,6 +11,8 @@ from handlers.follow import FollowHandler
 class EventsHandler(FollowHandler):
     """One follower, https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
+    kind = "events"
+    held = True
     _over: "Future[None] | None" = None
 
     async def get(self, job_id: str) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
+from everreach.metrics import FOLLOWING
+
 BEAT_SECONDS: Final = 25.0
 """Proxies cut a line that is idle for a minute; whoever leaves one beat unanswered until the next is gone."""
 
@@ -16,6 +18,9 @@ _BATCH: Final = 200
 
 class Held(Protocol):
     """A connection that is held open."""
+
+    kind: str
+    """Which of metrics.FOLLOWERS."""
 
     def beat(self) -> None:
         """Show a sign of life, or give up one that showed none since the last beat."""
@@ -62,7 +67,8 @@ class Followers:
         try:
             if self._leaving:
                 one.leave()
-            yield
+            with FOLLOWING[one.kind].track_inprogress():
+                yield
         finally:
             self._held.pop(one, None)
             if self._empty and not self._held:

@@ -5,6 +5,7 @@ from typing import Any
 
 from everreach.errors import ConflictError, JobNotFoundError
 from everreach.job import Job, Status, iso
+from everreach.logs import about_job
 from everreach.oauth_state import is_job_id
 from handlers import params
 from handlers.base import BaseHandler
@@ -20,6 +21,7 @@ class JobHandler(BaseHandler):
         job = await self.services.jobs.get(job_id, user_id) if is_job_id(job_id) else None
         if job is None:
             raise JobNotFoundError
+        about_job(job.id)
         return job
 
 

@@ -4,6 +4,7 @@ import uuid
 from typing import NamedTuple
 
 from everreach.errors import InvalidProviderError, NotConfiguredError
+from everreach.logs import about_job
 from everreach.oauth_state import State, challenge, new_state, new_verifier
 from handlers.base import BaseHandler
 from providers.base import Provider
@@ -49,6 +50,7 @@ class StartHandler(ConsentHandler):
         config = self.services.config
         await self.services.limits.hit(config.start_rate, "start", user_id)
         job_id = str(uuid.uuid4())
+        about_job(job_id)
         consent = self.new_consent(job_id, user_id, provider)
         await self.services.jobs.create(consent.state, name, consent.verifier, config.oauth_state_ttl_seconds)
         self.write_json({"job_id": job_id, "authorization_url": consent.url, "provider": name})

@@ -8,6 +8,7 @@ from typing import Final
 from tornado.web import Finish
 
 from everreach.errors import JobNotFoundError
+from everreach.logs import about_job
 from everreach.oauth_state import is_job_id
 from everreach.tokens import Caller
 from everreach.watch import View
@@ -36,6 +37,7 @@ class ViewHandler(BaseHandler):
         await self.services.limits.hit(self.services.config.status_rate, "status", caller.user_id)
         if not is_job_id(job_id):
             raise JobNotFoundError
+        about_job(job_id)
         view = await self.services.watch.view(job_id, caller.user_id)
         if self._gone:
             raise Finish
@@ -75,7 +77,7 @@ class StatusHandler(ViewHandler):
 
     async def _next(self, job_id: str, caller: Caller, since: int, seconds: float) -> View:
         services, waiting = self.services, _Wait(since)
-        self._waiting = waiting
+        self._waiting, self.held = waiting, True
         with (
             alarm(seconds, waiting.leave),
             services.watch.following(job_id, waiting),
@@ -97,6 +99,8 @@ class StatusHandler(ViewHandler):
 
 class _Wait:
     """A follower that wants one state: the first after `since`."""
+
+    kind = "long_poll"
 
     def __init__(self, since: int) -> None:
         self._since = since

@@ -27,6 +27,7 @@ _PING: Final = b"\x89\x00"
 class StreamHandler(FollowHandler, WebSocketHandler):
     """One follower. Strangers, and pages of strangers, are refused before the upgrade."""
 
+    kind = "websocket"
     _alive = True
     _holding: ExitStack | None = None
 

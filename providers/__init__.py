@@ -3,6 +3,7 @@
 from typing import Final
 
 from everreach.config import Config
+from everreach.metrics import bind_providers
 from providers.base import Provider
 from providers.google import Google
 from providers.http import Http
@@ -10,6 +11,8 @@ from providers.microsoft import Microsoft
 
 REGISTRY: Final = (Google, Microsoft)
 """A new provider is a file beside these and a word here."""
+
+bind_providers(kind.name for kind in REGISTRY)
 
 
 def connect(config: Config, http: Http) -> dict[str, Provider]:

@@ -1,16 +1,19 @@
 """The code flow and the paging, once. A provider adds addresses, scopes and a parser; it cannot bend the flow."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Final, NamedTuple, TypeVar, final
 from urllib.parse import urlencode
 
 import msgspec
 
+from everreach import tracing
 from everreach.config import OAuthClient
 from everreach.contact import Page
 from everreach.errors import ProviderError, ReconnectError, ThrottledError, TokenRejectedError, TransientError
+from everreach.metrics import of_provider
 from everreach.pace import paced
 from providers.http import Http, Reply
 from providers.tolerant import decode, detail
@@ -73,6 +76,7 @@ class Provider(ABC):
         self._token_url = token_url
         self._revoke_url = revoke_url
         self._http = http
+        self._counted = of_provider(self.name)
 
     @property
     def client(self) -> OAuthClient:
@@ -111,7 +115,7 @@ class Provider(ABC):
     async def refresh(self, refresh_token: str) -> Grant:
         """A fresh grant. Raises ReconnectError where the refresh token is dead."""
         fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        return await self._http.retrying(lambda: self._token(fields))
+        return await self._http.retrying(lambda: self._token(fields), self._counted.retries.inc)
 
     @final
     async def revoke(self, token: str) -> bool:
@@ -142,13 +146,14 @@ class Provider(ABC):
         """GET and decode a document at the API whose address is `home`; network errors and nonsense are tried again."""
 
         async def attempt() -> T:
-            reply = await self._http.get_as(access_token, url, home=home, headers=headers)
-            if reply.status != 200:
-                raise self._refusal(reply)
-            # A large page takes some milliseconds; a crowd of them waits its turn.
-            return (await paced(lambda body: decode(body, type_), [reply.body]))[0]
+            with self._call("read"):
+                reply = await self._http.get_as(access_token, url, home=home, headers=headers)
+                if reply.status != 200:
+                    raise self._refusal(reply)
+                # A large page takes some milliseconds; a crowd of them waits its turn.
+                return (await paced(lambda body: decode(body, type_), [reply.body]))[0]
 
-        return await self._http.retrying(attempt)
+        return await self._http.retrying(attempt, self._counted.retries.inc)
 
     def _refusal(self, reply: Reply) -> ProviderError:
         """What a status other than 200 means; a provider refines what its own bodies say."""
@@ -163,13 +168,24 @@ class Provider(ABC):
     async def _token(self, fields: dict[str, str]) -> Grant:
         client = self.client
         credentials = {"client_id": client.client_id, "client_secret": client.client_secret.get_secret_value()}
-        reply = await self._http.post_form(self._token_url, {**fields, **credentials})
-        if reply.status != 200:
-            raise self._token_refusal(reply)
-        try:
-            return _grant(msgspec.json.decode(reply.body, type=_TokenReply, strict=False))
-        except (msgspec.MsgspecError, ValueError, OverflowError):
-            raise TransientError from None
+        with self._call("token"):
+            reply = await self._http.post_form(self._token_url, {**fields, **credentials})
+            if reply.status != 200:
+                raise self._token_refusal(reply)
+            try:
+                return _grant(msgspec.json.decode(reply.body, type=_TokenReply, strict=False))
+            except (msgspec.MsgspecError, ValueError, OverflowError):
+                raise TransientError from None
+
+    @contextmanager
+    def _call(self, kind: str) -> Iterator[None]:
+        """Around one request: how long it takes, and what it fails with."""
+        with self._counted.call.time(), tracing.span("provider call", provider=self.name, call=kind):
+            try:
+                yield
+            except ProviderError as error:
+                self._counted.failed(error)
+                raise
 
     async def _revocation(self, token: str) -> None:
         # For a dead token RFC 7009, section 2.2, asks for a success; Google says invalid_token.

@@ -116,13 +116,17 @@ class Http:
         """One POST of bytes, never repeated here. The reply's body is not read: `body` is empty."""
         return await self._request("POST", url, read=False, data=body, headers=headers)
 
-    async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Repeat what raises TransientError, with exponential backoff and full jitter; the last error goes on."""
+    async def retrying(self, attempt: Callable[[], Awaitable[T]], again: Callable[[], object]) -> T:
+        """Repeat what raises TransientError, with exponential backoff and full jitter; the last error goes on.
+
+        `again` is told of each repetition.
+        """
         for retry in range(RETRIES):
             try:
                 return await attempt()
             except TransientError:
                 await asyncio.sleep(random.uniform(0, min(_BACKOFF_CAP_SECONDS, self._backoff * 2**retry)))  # noqa: S311
+                again()
         return await attempt()
 
     async def _request(self, method: str, url: str, *, read: bool = True, **options: object) -> Reply:

@@ -7,6 +7,7 @@ import msgspec
 from pymongo import ReturnDocument
 
 from everreach.job import RUNNING, Job, Lease
+from everreach.metrics import of_provider
 from storage.mongo import Collection, Document
 
 NOW = "$$NOW"
@@ -100,6 +101,14 @@ async def apply(jobs: Collection, query: Document, pipeline: list[Document]) -> 
     found = jobs.find_one_and_update(query, pipeline, return_document=ReturnDocument.AFTER)
     document = await cast("Awaitable[Document | None]", found)
     return as_job(document) if document else None
+
+
+async def end(jobs: Collection, query: Document, pipeline: list[Document]) -> Job | None:
+    """Take an arrow to an end, and count the job that came to it."""
+    job = await apply(jobs, query, pipeline)
+    if job:
+        of_provider(job.provider).ended(job)
+    return job
 
 
 def as_job(document: Document) -> Job:

@@ -14,6 +14,7 @@ from storage.arrows import (
     apply,
     as_job,
     change,
+    end,
     ending,
     if_readable,
     quietly,
@@ -79,7 +80,7 @@ class JobStore:
     async def deny(self, state: State, provider: str) -> Job | None:
         """Deny: the person said no at the consent page. None where the state does not serve."""
         values = {"status": Status.CANCELLED, "state_hash": None, **NO_TOKENS}
-        return await apply(self._jobs, _waiting(state, provider), self._told(change(values, **ending())))
+        return await end(self._jobs, _waiting(state, provider), self._told(change(values, **ending())))
 
     @prompt
     async def expired(self, state: State, provider: str) -> bool:
@@ -98,7 +99,7 @@ class JobStore:
     async def refuse(self, job: Job, message: str) -> Job | None:
         """Refuse: the exchange failed, and with it the job. None where the job has ended."""
         values = {"status": Status.FAILED, "error_message": message, **NO_TOKENS}
-        return await apply(self._jobs, _exchanging(job), self._told(change(values, **ending())))
+        return await end(self._jobs, _exchanging(job), self._told(change(values, **ending())))
 
     @prompt
     async def cancel(self, job_id: str, user_id: str) -> Job | None:
@@ -113,7 +114,7 @@ class JobStore:
         not_before = {"$cond": [never_begun, NEVER, settled_at]}
         query = {"_id": job_id, "user_id": user_id, "status": {"$nin": sorted(ENDS)}}
         ended = change(values, completed_at=NOW, not_before=not_before)
-        return await apply(self._jobs, query, self._told(ended, never_begun))
+        return await end(self._jobs, query, self._told(ended, never_begun))
 
     @prompt
     async def retry(self, job_id: str, user_id: str) -> Job | None:
@@ -137,7 +138,7 @@ class JobStore:
         message = "The account was not connected in time. Please start the import again."
         values = {"status": Status.FAILED, "error_message": message, "state_hash": None, **NO_TOKENS}
         query = {"_id": job_id, "user_id": user_id, "status": Status.AUTHENTICATING, **DUE}
-        return await apply(self._jobs, query, self._told(change(values, **ending(expired_state="$state_hash"))))
+        return await end(self._jobs, query, self._told(change(values, **ending(expired_state="$state_hash"))))
 
     @translated
     async def forget(self, job_id: str, user_id: str) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
 from everreach.job import Lease, Status, Tally
+from everreach.metrics import TAKEOVERS, of_provider
 from storage.arrows import (
     DUE,
     NEVER,
@@ -72,8 +73,11 @@ class LeaseStore:
             half_written={"$or": ["$half_written", signed]},
             not_before=after(self._seconds),
         )
+        before = lease.job.takeovers
         await self._write(lease, pipeline)
         lease.valid_until = sent + self._seconds
+        if lease.job.takeovers > before:
+            TAKEOVERS.inc()
 
     @translated
     async def renew(self, lease: Lease) -> None:
@@ -157,6 +161,8 @@ class LeaseStore:
             if job is None:
                 raise LeaseLostError
             lease.job = job
+            if job.status.ended:
+                of_provider(job.provider).ended(job)
 
 
 def _counted(tally: Tally) -> Document:

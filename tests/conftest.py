@@ -1,6 +1,7 @@
 """A real mongod for the whole run, a database of its own for each test."""
 
 import asyncio
+import logging
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from tornado.ioloop import IOLoop
 
+from everreach.logs import OURS, TextLine
 from storage.embedded import EmbeddedMongod
 from storage.indexes import ensure_indexes
 from storage.mongo import Database, connect
@@ -53,6 +55,28 @@ def database(io_loop: IOLoop, database_uri: str) -> Iterator[Database]:
     yield made
     io_loop.run_sync(lambda: made.client.drop_database(made.name))
     made.client.close()
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """What our log prints for people meanwhile, line by line."""
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    lines: list[str] = []
+    keeper = Keeper()
+    keeper.setFormatter(TextLine())
+    loggers = [logging.getLogger(name) for name in OURS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.addHandler(keeper)
+    yield lines
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+        logger.removeHandler(keeper)
 
 
 @pytest.fixture

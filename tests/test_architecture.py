@@ -35,6 +35,7 @@ LAYERS: list[list[set[str]]] = [
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "event", "job", "jwks")}
         | {f"everreach.{name}" for name in ("logs", "oauth_state", "pace", "scan", "tokens", "vault")}
+        | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "tracing", "waiting")}
     ],
     [{"everreach.errors"}],
 ]
@@ -47,6 +48,8 @@ DOORS = {
     "yarl": ("providers.http",),
     "jwt": ("everreach.tokens", "everreach.jwks"),
     "cryptography": ("everreach.vault",),
+    "prometheus_client": ("everreach.metrics", "everreach.scrape"),
+    "opentelemetry": ("everreach.tracing",),
     "limits": ("everreach.config", "everreach.setting_types", "storage.rate_limits"),
     "standardwebhooks": ("everreach.courier",),
     "os.environ": ("everreach.config",),

@@ -1,8 +1,6 @@
 """The composition root: what is started is ended, in any order of things going wrong, and nodes share a database."""
 
 import gc
-import logging
-import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ from tornado.testing import bind_unused_port
 from everreach.app import Node
 from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError
-from handlers import BASE
 from providers.http import Http
 from storage.embedded import running_uri
 from storage.mongo import Database
@@ -136,19 +133,3 @@ async def test_nothing_is_left_open_where_the_port_is_taken(
             await node.__aenter__()
     gc.collect()
     assert closed == [node._http]
-
-
-@pytest.mark.gen_test
-async def test_the_log_names_the_route_and_nothing_that_a_stranger_typed(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "everreach")
-    answer = await world.api("GET", "/google/callback?code=secret&state=secret")
-    await world.fetch(f"{world.origin}{BASE}/status/secret?token=secret", **{"User-Agent": "secret"})
-    await world.fetch(f"{world.origin}/secret")
-    lines = [message for message in caplog.messages if "request=" in message]
-    assert len(lines) == 3
-    assert re.fullmatch(r"GET CallbackHandler 302 [\d.]+ms request=[0-9a-f]{32}", lines[0])
-    assert lines[0].endswith(answer.headers["X-Request-Id"])
-    assert [line.split()[1:3] for line in lines[1:]] == [["StatusHandler", "401"], ["NotFoundHandler", "404"]]
-    assert "secret" not in caplog.text

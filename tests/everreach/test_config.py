@@ -1,6 +1,7 @@
 """What the settings promise: read once, refused all together, and never a secret in what they print."""
 
 import base64
+import logging
 import re
 import traceback
 from pathlib import Path
@@ -34,6 +35,9 @@ DEFAULTS = {
     "rate_limit_start": "5/hour",
     "rate_limit_status": "60/minute",
     "everreach_max_contacts": 1_000_000,
+    "everreach_log_format": "text",
+    "log_level": logging.INFO,
+    "otel_exporter_otlp_endpoint": None,
     "token_retention": "delete",
     "everreach_console": False,
     "google_authorize_url": "https://accounts.google.com/o/oauth2/v2/auth",
@@ -70,6 +74,9 @@ CHOSEN = {
     "EVERREACH_LEASE_SECONDS": "5.5",
     "EVERREACH_SHUTDOWN_SECONDS": "4.5",
     "EVERREACH_CONSOLE": "True",
+    "EVERREACH_LOG_FORMAT": "json",
+    "EVERREACH_LOG_LEVEL": "warning",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318",
     "TOKEN_RETENTION": "keep",
     "GOOGLE_AUTHORIZE_URL": "https://g.example/auth",
     "GOOGLE_TOKEN_URL": "https://g.example/token",

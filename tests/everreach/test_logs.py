@@ -1,13 +1,19 @@
 """What the log promises: our own lines, and nobody's data."""
 
+import asyncio
+import json
 import logging
+import re
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Literal
 
 import pytest
 
-from everreach.logs import configure, describe
+from everreach.logs import OURS, about_job, about_request, configure, describe
 
-TOUCHED = ("", "everreach", "handlers", "providers", "storage", "tornado", "pymongo")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+TOUCHED = ("", *OURS, "tornado", "pymongo", "opentelemetry")
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +54,7 @@ def test_the_level_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
         ("asyncio", logging.DEBUG),
         ("pymongo.command", logging.DEBUG),
         ("pymongo.topology", logging.WARNING),
+        ("opentelemetry.exporter", logging.ERROR),
     ],
 )
 def test_libraries_that_print_urls_and_headers_are_quiet(
@@ -81,3 +88,56 @@ def test_an_unforeseen_error_is_told_by_its_kind_and_place_alone() -> None:
 
 def test_an_error_that_was_never_raised_can_be_told_too() -> None:
     assert describe(KeyError("planted")) == "KeyError at an unknown place"
+
+
+@pytest.mark.gen_test
+async def test_a_line_for_people_ends_with_what_it_is_about(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    await asyncio.create_task(told("once"))
+    line = capsys.readouterr().err
+    assert re.fullmatch(rf"{TIME.pattern} INFO everreach once job_id=j1 request_id=r1\n", line)
+
+
+@pytest.mark.gen_test
+async def test_as_json_a_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(style="json")
+    await asyncio.create_task(told('a "quoted"\nthing'))
+    logging.getLogger("storage.mongo").warning("about nothing")
+    one, other = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert TIME.fullmatch(one.pop("timestamp"))
+    assert one == {
+        "level": "INFO",
+        "logger": "everreach",
+        "message": 'a "quoted"',
+        "job_id": "j1",
+        "request_id": "r1",
+    }
+    assert set(other) == {"timestamp", "level", "logger", "message"}
+
+
+async def told(message: str) -> None:
+    """Something is logged that is done for a job and a request."""
+    about_job("j1")
+    about_request("r1")
+    logging.getLogger("everreach").info(message)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.gen_test
+async def test_what_asyncio_and_libraries_say_of_an_error_holds_nothing_of_its_text(
+    capsys: pytest.CaptureFixture[str], style: Literal["text", "json"]
+) -> None:
+    configure(style=style)
+    error = raised(ValueError("planted"))
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    context = {"message": "Task exception was never retrieved", "exception": error, "future": future}
+    future.set_exception(error)
+    asyncio.get_running_loop().default_exception_handler(context)
+    with suppress(ValueError):
+        await future
+    logging.getLogger("somebody.else").exception("It failed:\nplanted", exc_info=error)
+    written = capsys.readouterr().err
+    assert written.count("\n") == 2
+    assert "Task exception was never retrieved: ValueError at test_logs.py" in written
+    assert "It failed:: ValueError at test_logs.py" in written
+    assert "planted" not in written

@@ -17,6 +17,7 @@ from everreach.courier import Courier
 from everreach.errors import DatabaseAwayError
 from everreach.event import Endpoint, Event
 from everreach.job import Tally
+from everreach.metrics import REGISTRY, WEBHOOK
 from everreach.webhooks import AT_ONCE, LONGEST_PAUSE_SECONDS, PAUSES, Webhooks
 from providers.http import BRIEF, Http
 from storage.announcements import Announcements
@@ -445,3 +446,15 @@ async def test_a_node_that_stops_does_not_wait_for_an_endpoint_that_hangs(world:
         assert time.monotonic() - began < 3
     # Whoever comes next tries it again.
     assert (await stored(world.database))["status"] == "pending"
+
+
+@pytest.mark.gen_test
+async def test_what_comes_of_each_try_is_counted(database: Database, stores: Stores, receiver: Receiver) -> None:
+    def counted(outcome: str) -> float:
+        return REGISTRY.get_sample_value("everreach_webhook_tries_total", {"outcome": outcome}) or 0.0
+
+    before = {outcome: counted(outcome) for outcome in WEBHOOK}
+    async with deliverer(database, *(receiver.endpoint(mood) for mood in ("fine", "down", "gone"))) as webhooks:
+        await ended(stores)
+        await look(webhooks)
+    assert {outcome: counted(outcome) - before[outcome] for outcome in WEBHOOK} == dict.fromkeys(WEBHOOK, 1)

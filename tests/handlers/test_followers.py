@@ -123,6 +123,8 @@ async def test_who_does_not_read_for_a_while_is_dropped(world: World, kind: str)
 class Held:
     """A line that counts what it is told."""
 
+    kind = "websocket"
+
     def __init__(self) -> None:
         self.beats = self.leaves = 0
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from handlers import health as health_module
 from tests.handlers.edge import PRIMARY_GOES, check_error, check_headers, database_failing
 from tests.world import Answer, World
 
@@ -114,6 +115,27 @@ async def test_not_ready_while_the_process_stops(world: World) -> None:
     world.node.services.runner.stopping = True
     check_error(await world.fetch(f"{world.origin}/readyz"), 503, "Service Unavailable")
     assert (await world.fetch(f"{world.origin}/livez")).status == 200
+
+
+@pytest.mark.gen_test
+async def test_not_ready_before_the_start_is_complete(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.node.services.runner._scan, "_scanning", None)
+    check_error(await world.fetch(f"{world.origin}/readyz"), 503, "Service Unavailable")
+
+
+@pytest.mark.gen_test
+async def test_not_alive_once_nobody_looks_for_jobs_unless_it_is_to_stop(world: World) -> None:
+    runner = world.node.services.runner
+    runner._scan.stop()
+    check_error(await world.fetch(f"{world.origin}/livez"), 503, "Service Unavailable")
+    runner.stopping = True
+    assert (await world.fetch(f"{world.origin}/livez")).status == 200
+
+
+@pytest.mark.gen_test
+async def test_not_alive_once_an_event_loop_of_ours_is_stuck(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_module, "STUCK_SECONDS", -1.0)
+    check_error(await world.fetch(f"{world.origin}/livez"), 503, "Service Unavailable")
 
 
 @pytest.mark.gen_test

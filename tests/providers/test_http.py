@@ -337,7 +337,7 @@ def failing(error: Exception, times: int) -> tuple[Callable[[], object], list[in
 @pytest.mark.gen_test
 async def test_a_passing_error_is_tried_again(failures: int) -> None:
     attempt, tries = failing(TransientError(), failures)
-    assert await Wire(lambda _: reply()).retrying(attempt) == "a page"  # type: ignore[arg-type]
+    assert await Wire(lambda _: reply()).retrying(attempt, list) == "a page"  # type: ignore[arg-type]
     assert len(tries) == failures + 1
 
 
@@ -345,7 +345,7 @@ async def test_a_passing_error_is_tried_again(failures: int) -> None:
 async def test_there_are_four_tries_in_all() -> None:
     attempt, tries = failing(TransientError("the last"), 9)
     with pytest.raises(TransientError, match="the last"):
-        await Wire(lambda _: reply()).retrying(attempt)  # type: ignore[arg-type]
+        await Wire(lambda _: reply()).retrying(attempt, list)  # type: ignore[arg-type]
     assert len(tries) == 4
 
 
@@ -354,7 +354,7 @@ async def test_there_are_four_tries_in_all() -> None:
 async def test_no_other_error_is_tried_again(error: Exception) -> None:
     attempt, tries = failing(error, 9)
     with pytest.raises(type(error)):
-        await Wire(lambda _: reply()).retrying(attempt)  # type: ignore[arg-type]
+        await Wire(lambda _: reply()).retrying(attempt, list)  # type: ignore[arg-type]
     assert len(tries) == 1
 
 

@@ -1,0 +1,31 @@
+"""The pulse: a loop that is kept from its work shows, in numbers and to others."""
+
+import asyncio
+import time
+
+import pytest
+
+from everreach import pulse
+from everreach.metrics import LOOP_SIGN, REGISTRY
+from everreach.pulse import Pulse
+
+
+def late(bound: str) -> float:
+    """How often the loop was late by more than this."""
+    name = "everreach_event_loop_lag_seconds"
+    within = REGISTRY.get_sample_value(f"{name}_bucket", {"le": bound})
+    return (REGISTRY.get_sample_value(f"{name}_count") or 0.0) - (within or 0.0)
+
+
+@pytest.mark.gen_test
+async def test_a_loop_that_is_kept_busy_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.01)
+    async with Pulse():
+        await asyncio.sleep(0.05)
+        assert LOOP_SIGN.age() < 5
+        before = late("0.1")
+        time.sleep(0.2)  # noqa: ASYNC251 - this is what must not happen.
+        assert LOOP_SIGN.age() > 0.15
+        await asyncio.sleep(0.05)
+        assert late("0.1") == before + 1
+    assert LOOP_SIGN.age() == 0
