@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test lint types serve bench kills model clean
+.PHONY: install demo test lint types serve bench kills schemathesis model clean
 
 install: $(INSTALLED)
 
@@ -35,6 +35,10 @@ bench: install
 # A hundred deaths at random moments; each book that was imported meanwhile is compared with an undisturbed import.
 kills: install
 	$(BIN)/pytest -q -s tests/test_crash.py -k random_kills --kills 100
+
+# Some thousands of requests, made up of the API's description, other ones each time; every run of the tests has a few.
+schemathesis: install
+	$(BIN)/pytest -q -s tests/test_schemathesis.py --cases 100
 
 # Needs spin and gcc; docs/model/README.md says what is checked. $(call explored,title,bounds,flags of gcc,flags of pan)
 define explored

@@ -23,9 +23,10 @@ from everreach.vault import Vault
 from everreach.watch import Watch
 from everreach.webhooks import Webhooks
 from everreach.webhooks import connect as connect_webhooks
-from handlers import routes
+from handlers import ROUTES, routes
 from handlers.access import answered
 from handlers.base import NotFoundHandler
+from handlers.docs.document import describe
 from handlers.followers import Followers
 from handlers.services import Services
 from providers import connect as connect_providers
@@ -151,6 +152,7 @@ class Node:
             watch=Watch(jobs, JobChanges(database).follow),
             followers=Followers(),
             ping=lambda: ping(database),
+            describe=lambda: describe(ROUTES, config.next_public_base_url or "/"),
         )
 
 

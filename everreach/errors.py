@@ -32,7 +32,7 @@ The docstring of a class is the message a person reads, unless the raiser has a 
 """
 
 from inspect import getdoc
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class EverReachError(Exception):
@@ -87,6 +87,11 @@ class ApiError(EverReachError):
         """What the body holds beside error and message."""
         return {}
 
+    @classmethod
+    def example(cls) -> Self:
+        """One as a client may see it, for the API's description."""
+        return cls()
+
 
 class BadRequestError(ApiError):
     """The request is malformed."""
@@ -114,6 +119,12 @@ class NotConfiguredError(BadRequestError):
     def details(self) -> dict[str, str]:
         """The page where the provider is set up."""
         return {"setup_url": self._setup_url}
+
+    @classmethod
+    def example(cls) -> Self:
+        """What is missing stands in the message."""
+        message = "Google OAuth not configured. Please set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET."
+        return cls(message, "https://console.cloud.google.com/")
 
 
 class UnauthorizedError(ApiError):
@@ -182,6 +193,11 @@ class TooManyRequestsError(ApiError):
     def headers(self) -> dict[str, str]:
         """Seconds until the next try may succeed."""
         return {"Retry-After": str(self.retry_after)}
+
+    @classmethod
+    def example(cls) -> Self:
+        """A quarter of a minute to wait."""
+        return cls(15)
 
 
 class UnavailableError(ApiError):

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import SecretStr
 
-from everreach.job import Job, Status, iso
+from everreach.documents import StatusDocument
+from everreach.job import Job, Status
 
 EVENTS: Final = {
     Status.COMPLETED: "import.completed",
@@ -37,15 +38,16 @@ class Event(msgspec.Struct, frozen=True):
         # A version of a job has one status, so that the type need not be in the id. A full stop must not be.
         identity = f"msg_{job.id.replace('-', '')}_{job.version}"
         name = EVENTS[job.status]
-        payload = {"type": name, "timestamp": iso(job.completed_at), "data": _data(job)}
+        data = _data(job)
+        payload = {"type": name, "timestamp": data["completed_at"], "data": data}
         return cls(identity, name, job.id, job.user_id, job.version, msgspec.json.encode(payload).decode())
 
 
 def _data(job: Job) -> dict[str, Any]:
     """The status document for a backend: with the person, and without the e-mail address of the account."""
-    view = job.view()
-    del view["provider_account_name"]
-    return {"id": view.pop("id"), "user_id": job.user_id, **view}
+    shown = msgspec.to_builtins(StatusDocument.of(job))
+    del shown["provider_account_name"]
+    return {"id": shown.pop("id"), "user_id": job.user_id, **shown}
 
 
 class Endpoint(msgspec.Struct, frozen=True):

@@ -1,10 +1,10 @@
-"""A job: the document behind one import, the arrows of its life, and what clients see of it."""
+"""A job: the document behind one import, the arrows of its life, and a worker's hold on it."""
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -108,44 +108,6 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
             round(min(100.0, 100.0 * self.processed_contacts / self.total_contacts), 2) if self.total_contacts else 0.0
         )
 
-    def view(self) -> dict[str, Any]:
-        """The status document."""
-        return {
-            "id": self.id,
-            "provider": self.provider,
-            "status": self.status,
-            "total_contacts": self.total_contacts,
-            "processed_contacts": self.processed_contacts,
-            "imported_contacts": self.imported_contacts,
-            "skipped_contacts": self.skipped_contacts,
-            "failed_contacts": self.failed_contacts,
-            "progress_percent": self.progress_percent,
-            "provider_account_name": self.provider_account_name,
-            "started_at": iso(self.started_at),
-            "completed_at": iso(self.completed_at),
-            "error_message": self.error_message,
-            "version": self.version,
-        }
-
-    def row(self) -> dict[str, Any]:
-        """The job's line in the list."""
-        return {
-            "id": self.id,
-            "provider": self.provider,
-            "status": self.status,
-            "total_contacts": self.total_contacts,
-            "imported_contacts": self.imported_contacts,
-            "skipped_contacts": self.skipped_contacts,
-            "failed_contacts": self.failed_contacts,
-            "provider_account_name": self.provider_account_name,
-            "progress_percent": self.progress_percent,
-            "error_message": self.error_message,
-            "created_at": iso(self.created_at),
-            "started_at": iso(self.started_at),
-            "completed_at": iso(self.completed_at),
-            "updated_at": iso(self.updated_at),
-        }
-
 
 class Lease(msgspec.Struct):
     """A worker's hold on a job. Every statement it makes carries `owner` and `fence`, and matches nothing once lost.
@@ -164,8 +126,3 @@ class Lease(msgspec.Struct):
         """Raise LeaseLostError where a statement sent now might arrive after somebody else has taken the job."""
         if time.monotonic() > self.valid_until - LEASE_MARGIN_SECONDS:
             raise LeaseLostError
-
-
-def iso(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC with a Z, whole seconds; None stays None."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

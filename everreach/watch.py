@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import msgspec
 from cachetools import LRUCache
 
+from everreach.documents import StatusDocument
 from everreach.errors import DatabaseError, JobNotFoundError
 from everreach.job import RUNNING, Job, Status
 from everreach.metrics import STREAM_SIGN
@@ -158,7 +159,7 @@ class Watch:
 
     def _take(self, entry: _Entry, job: Job) -> None:
         if entry.view is None or job.version > entry.view.version:
-            entry.view = View(job.user_id, job.version, job.status, msgspec.json.encode(job.view()))
+            entry.view = View(job.user_id, job.version, job.status, msgspec.json.encode(StatusDocument.of(job)))
             if entry.followers and entry.telling is None:
                 entry.telling = asyncio.create_task(self._tell(entry))
 

@@ -1,5 +1,6 @@
 """The HTTP edge: the whole API on one screen."""
 
+import re
 from typing import Any, Final
 
 from tornado.web import RequestHandler
@@ -8,6 +9,7 @@ from everreach.metrics import bind_routes
 from handlers.base import BaseHandler, NotFoundHandler
 from handlers.callback import CallbackHandler
 from handlers.console import ConsoleHandler
+from handlers.docs import DocsHandler, DocumentHandler
 from handlers.events import EventsHandler
 from handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from handlers.jobs import CancelHandler, ContactsHandler, ListHandler, RetryHandler
@@ -21,29 +23,31 @@ BASE: Final = "/api/v1/contacts/import"
 
 ROUTES: Final[tuple[tuple[str, type[BaseHandler]], ...]] = (
     # Routes are tried in this order, and nearly every request asks for a status.
-    (rf"{BASE}/status/([^/]+)", StatusHandler),
-    (rf"{BASE}/health", HealthHandler),
-    (rf"{BASE}/list", ListHandler),
-    (rf"{BASE}/status/([^/]+)/ws", StreamHandler),
-    (rf"{BASE}/status/([^/]+)/events", EventsHandler),
-    (rf"{BASE}/jobs/([^/]+)/cancel", CancelHandler),
-    (rf"{BASE}/jobs/([^/]+)/retry", RetryHandler),
-    (rf"{BASE}/jobs/([^/]+)/contacts", ContactsHandler),
-    (rf"{BASE}/([^/]+)/start", StartHandler),
-    (rf"{BASE}/([^/]+)/callback", CallbackHandler),
-    (r"/livez", LiveHandler),
-    (r"/readyz", ReadyHandler),
-    (r"/metrics", MetricsHandler),
+    (BASE + "/status/{id}", StatusHandler),
+    (BASE + "/health", HealthHandler),
+    (BASE + "/list", ListHandler),
+    (BASE + "/status/{id}/ws", StreamHandler),
+    (BASE + "/status/{id}/events", EventsHandler),
+    (BASE + "/jobs/{id}/cancel", CancelHandler),
+    (BASE + "/jobs/{id}/retry", RetryHandler),
+    (BASE + "/jobs/{id}/contacts", ContactsHandler),
+    (BASE + "/{provider}/start", StartHandler),
+    (BASE + "/{provider}/callback", CallbackHandler),
+    ("/livez", LiveHandler),
+    ("/readyz", ReadyHandler),
+    ("/metrics", MetricsHandler),
+    ("/api/v1/openapi.json", DocumentHandler),
+    ("/docs", DocsHandler),
 )
 CONSOLE: Final[tuple[tuple[str, type[BaseHandler]], ...]] = (
-    (r"/console", ConsoleHandler),
-    (r"/console/([^/]+)", ConsoleHandler),
+    ("/console", ConsoleHandler),
+    ("/console/{file}", ConsoleHandler),
 )
 """What is there only where EVERREACH_CONSOLE is on."""
 bind_routes([NotFoundHandler.route(), *(handler.route() for _, handler in ROUTES + CONSOLE)])
 
 
 def routes(services: Services) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
-    """The table for Tornado's application."""
+    """The table for Tornado's application: each {part} of a path is whatever stands there."""
     table = ROUTES + CONSOLE if services.config.everreach_console else ROUTES
-    return [(path, handler, {"services": services}) for path, handler in table]
+    return [(re.sub(r"\{\w+\}", "([^/]+)", path), handler, {"services": services}) for path, handler in table]

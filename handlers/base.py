@@ -13,6 +13,7 @@ from everreach import tracing
 from everreach.errors import ApiError, DatabaseAwayError, PayloadTooLargeError, UnavailableError
 from everreach.logs import about_request, describe
 from everreach.tokens import Caller
+from handlers.bodies import ErrorBody, error_body
 from handlers.services import Services
 
 BODY_LIMIT: Final = 65536
@@ -20,6 +21,7 @@ BODY_LIMIT: Final = 65536
 
 _log = logging.getLogger(__name__)
 _MESSAGES: Final = {
+    400: "The request's body cannot be read.",
     404: "There is nothing at this address.",
     405: "This method is not allowed here.",
 }
@@ -68,7 +70,7 @@ class BaseHandler(RequestHandler):
         """Who is calling. Raises UnauthorizedError."""
         return await self.services.authenticator.caller(self.request.headers.get("Authorization"))
 
-    def write_json(self, body: Any) -> None:
+    def write_json(self, body: msgspec.Struct) -> None:
         """Answer with a document."""
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.write(msgspec.json.encode(body))
@@ -77,17 +79,18 @@ class BaseHandler(RequestHandler):
         """Answer with {"error", "message"}, in our own words only."""
         self._allow_frontend()
         if status_code == 405:
-            self.set_header("Allow", ", ".join(_methods(type(self))))
+            self.set_header("Allow", ", ".join(known_methods(type(self))))
         cause = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         if status_code != 500 or isinstance(cause, HTTPError):
             title = HTTPStatus(status_code).phrase
-            self.write_json({"error": title, "message": _MESSAGES.get(status_code, f"The request failed: {title}.")})
+            message = _MESSAGES.get(status_code, f"The request failed: {title}.")
+            self.write_json(ErrorBody(title, message))
             return
         error = _answer_to(cause)
         self.set_status(error.status)
         for name, value in error.headers.items():
             self.set_header(name, value)
-        self.write_json({"error": error.title, "message": error.message, **error.details})
+        self.write_json(error_body(error))
 
     def log_exception(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
@@ -122,9 +125,15 @@ class NotFoundHandler(BaseHandler):
         """Whatever the method, there is nothing."""
         raise HTTPError(404)
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Say so of methods that nobody knows, too: Tornado refuses those before it prepares anything."""
+        if status_code == 405:
+            self.set_status(404)
+        super().write_error(self.get_status(), **kwargs)
 
-def _methods(handler: type[RequestHandler]) -> list[str]:
-    """The methods that a handler knows, which RFC 9110 wants to be said with a 405."""
+
+def known_methods(handler: type[RequestHandler]) -> list[str]:
+    """The methods that a handler answers, which RFC 9110 wants to be said with a 405."""
     unknown = RequestHandler._unimplemented_method
     return [name for name in RequestHandler.SUPPORTED_METHODS if getattr(handler, name.lower()) is not unknown]
 

@@ -10,6 +10,8 @@ from everreach.job import Job
 from everreach.logs import about_job
 from everreach.oauth_state import State, parse_state
 from handlers.base import BaseHandler
+from handlers.operation import Answer, Tag, operation
+from handlers.params import PathPart, Sent
 from handlers.services import Services
 from providers.base import Grant, Provider
 
@@ -17,6 +19,11 @@ _DENIALS: Final = frozenset({"access_denied", "consent_required"})
 _CODE_LIMIT: Final = 4096
 _NOT_CONNECTED: Final = "The account could not be connected. Please start the import again."
 _NO_CONTACTS_SCOPE: Final = "Access to the contacts was not given. Please import again and leave the contacts ticked."
+_LINK: Final = "`everreach://import-callback/{provider}?job_id={id}&status=success`, or an error's word."
+_PROVIDER: Final = PathPart("provider", "Who sends the person back.", "google")
+_STATE: Final = Sent("state", "What `start` put into the consent page's address.", "eyJqb2JfaWQiOiI0MDQ4")
+_CODE: Final = Sent("code", "What the provider gave for the consent.", "4/0AVMBsJj")
+_ERROR: Final = Sent("error", "Why there is no consent, in the provider's words.", "access_denied")
 _log = logging.getLogger(__name__)
 
 
@@ -33,21 +40,39 @@ class CallbackHandler(BaseHandler):
         super().set_default_headers()
         self.set_header("Referrer-Policy", "no-referrer")
 
-    async def get(self, name: str) -> None:
-        """302 to the app, with `status=success` once the import is on its way."""
+    @operation(
+        "callback",
+        Tag.CONSENT,
+        anyone=True,
+        takes=(_PROVIDER, _STATE, _CODE, _ERROR),
+        answers=(Answer(302, "To the app, whatever arrives.", headers={"Location": _LINK}),),
+        errors=None,
+    )
+    async def get(self, name: str, state: str | None, code: str | None, error: str | None) -> None:
+        """Where a provider sends people back
+
+        For browsers, held by `state` and not by a token. Whatever arrives, the answer is a redirect to the app:
+        `everreach://import-callback/{provider}?job_id={id}&status=success` once the import is on its way, else
+        `…&status=error&message={word}`.
+
+        The words: `access_denied` (the person said no), `contacts_scope_missing` (the person unticked the contacts),
+        `expired_state` and `invalid_state` (the consent came too late, twice, or not from us),
+        `token_exchange_failed`, `provider_error`, `missing_code`, `invalid_provider`, `import_ended` (cancelled
+        meanwhile) and `server_error`. Where no job can be told, `job_id` is empty; a provider that we do not know is
+        written `unknown`.
+        """
         try:
-            state = parse_state(self._sent("state") or "")
-            self._job_id = state.job_id
-            about_job(state.job_id)
-            self.services.runner.spawn(await self._consented(name, state))
-        except CallbackError as error:
-            self._to_app(name, error.code)
+            known = parse_state(state or "")
+            self._job_id = known.job_id
+            about_job(known.job_id)
+            self.services.runner.spawn(await self._consented(name, known, code, error))
+        except CallbackError as failure:
+            self._to_app(name, failure.code)
         else:
             self._to_app(name)
 
-    async def post(self, name: str) -> None:
-        """Some set-ups of a provider send the answer as a form."""
-        await self.get(name)
+    # Some set-ups of a provider send the answer as a form.
+    post = get
 
     def options(self, *_: str) -> None:
         """Nobody preflights a link: this is one more way to come here by mistake."""
@@ -57,18 +82,17 @@ class CallbackHandler(BaseHandler):
         """Even what nobody foresaw, or what was refused before it got here, ends in the app."""
         self._to_app(self._name(), "server_error")
 
-    async def _consented(self, name: str, state: State) -> Job:
+    async def _consented(self, name: str, state: State, code: str | None, error: str | None) -> Job:
         provider = self.services.providers.get(name)
         if provider is None or not provider.configured:
             raise CallbackError("invalid_provider")
-        await self._check_error(provider, state)
-        code = self._check_code()
+        await self._check_error(provider, state, error)
+        present = self._check_code(code)
         job = await self._check_state(provider, state)
-        return await self._exchange(provider, job, code)
+        return await self._exchange(provider, job, present)
 
-    async def _check_error(self, provider: Provider, state: State) -> None:
+    async def _check_error(self, provider: Provider, state: State, error: str | None) -> None:
         """The first gate: the provider says that there is no consent."""
-        error = self._sent("error")
         if error is None:
             return
         if error in _DENIALS:
@@ -79,9 +103,8 @@ class CallbackHandler(BaseHandler):
         await self.services.jobs.refuse(job, _NOT_CONNECTED)
         raise CallbackError("provider_error")
 
-    def _check_code(self) -> str:
+    def _check_code(self, code: str | None) -> str:
         """The second gate: there is something to exchange."""
-        code = self._sent("code")
         if not code or len(code) > _CODE_LIMIT:
             raise CallbackError("missing_code")
         return code
@@ -119,14 +142,6 @@ class CallbackHandler(BaseHandler):
     def _verifier(self, job: Job) -> str:
         kept = job.pkce_verifier or ""
         return self.services.vault.open(kept, job_id=job.id, user_id=job.user_id, field="pkce_verifier")
-
-    def _sent(self, name: str) -> str | None:
-        """A parameter that came exactly once and is text."""
-        values = [*self.request.query_arguments.get(name, ()), *self.request.body_arguments.get(name, ())]
-        try:
-            return values[0].decode() if len(values) == 1 else None
-        except UnicodeDecodeError:
-            return None
 
     def _name(self) -> str:
         """The provider's name as it stands in the path; Tornado may not have looked at that yet."""

@@ -3,9 +3,19 @@
 import asyncio
 from asyncio import Future
 from functools import lru_cache
+from typing import Final
 
+from everreach.errors import ForbiddenError
+from everreach.tokens import Caller
 from everreach.watch import View
+from handlers.bodies import StatusEvent
 from handlers.follow import FollowHandler
+from handlers.operation import Answer, Tag, operation
+from handlers.params import JOB_ID, Header
+from handlers.status import FOLLOWING
+
+_SEEN: Final = Header("Last-Event-ID", "The id of the last event that was seen.", "7")
+_EVENTS: Final = 'id: 7\ndata: {"id": "4048e7a4-ec72-4371-a308-78fb4293aca4", "status": "processing", …}\n\n'
 
 
 class EventsHandler(FollowHandler):
@@ -15,11 +25,27 @@ class EventsHandler(FollowHandler):
     held = True
     _over: "Future[None] | None" = None
 
-    async def get(self, job_id: str) -> None:
-        """Events whose id is the version; 204 for who has seen the end, so that the browser does not come again."""
-        self.refuse_foreign_origins()
-        caller, view = await self.admit(job_id)
-        if view.ended and self.request.headers.get("Last-Event-ID") == str(view.version):
+    @operation(
+        "streamEvents",
+        Tag.LIVE,
+        takes=(JOB_ID, _SEEN),
+        answers=(
+            Answer(200, "One event for each state.", StatusEvent, "text/event-stream", _EVENTS),
+            Answer(204, "The client has seen the end, and shall not come again."),
+        ),
+        errors=(*FOLLOWING, ForbiddenError),
+    )
+    async def get(self, job_id: str, caller: Caller, last_event_id: str | None) -> None:
+        """Follow a job by server-sent events
+
+        The same states as the websocket's. An event's `id` is the job's version and its `data` the status document.
+        A comment every 25 seconds keeps the line open. The answer ends with the import, and when the token has
+        expired or this server stops: a browser then comes again by itself.
+
+        Pages of other origins than ours are refused.
+        """
+        view = await self.admit(job_id, caller)
+        if view.ended and last_event_id == str(view.version):
             self.set_status(204)
             return
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")

@@ -36,8 +36,16 @@ class FollowHandler(ViewHandler):
     def expired(self) -> None:
         """The caller's token is no longer good."""
 
+    async def caller(self) -> Caller:
+        """Who is calling, unless it is a page of somebody else's that calls in its visitor's name.
+
+        Raises ForbiddenError, UnauthorizedError.
+        """
+        self.refuse_foreign_origins()
+        return await super().caller()
+
     def refuse_foreign_origins(self) -> None:
-        """A page of somebody else's must not follow a job in its visitor's name. Raises ForbiddenError."""
+        """Raises ForbiddenError for a page that is not ours."""
         config, headers = self.services.config, self.request.headers
         ours = {config.next_public_frontend_url, config.next_public_base_url}
         # A browser says that another site asks even where it names none.

@@ -1,10 +1,12 @@
 """Is the service configured, alive, ready? None of these needs a token."""
 
-from typing import Any, Final
+from typing import Final
 
 from everreach.errors import DatabaseError, UnavailableError
 from everreach.metrics import LOOP_SIGN
 from handlers.base import BaseHandler
+from handlers.bodies import Alive, HealthReport, ProviderReport, Ready
+from handlers.operation import Answer, Tag, operation
 from providers.base import Provider
 
 STUCK_SECONDS: Final = 15.0
@@ -16,41 +18,57 @@ class HealthHandler(BaseHandler):
 
     cacheable = True
 
-    def get(self) -> None:
-        """Always 200."""
+    @operation("getHealth", Tag.SERVICE, anyone=True, answers=(Answer(200, "What is configured.", HealthReport),))
+    async def get(self) -> None:
+        """Which providers are configured
+
+        Always 200, even while the database is away.
+        """
         reports = {name: self._report(provider) for name, provider in self.services.providers.items()}
         ready = [name for name, provider in self.services.providers.items() if provider.configured]
         if len(ready) == len(reports):
-            status, message = "healthy", "All providers are configured."
+            report = HealthReport(status="healthy", providers=reports, message="All providers are configured.")
         elif ready:
-            status, message = "partial", f"Configured: {', '.join(ready)}. The others cannot be used yet."
+            message = f"Configured: {', '.join(ready)}. The others cannot be used yet."
+            report = HealthReport(status="partial", providers=reports, message=message)
         else:
-            status, message = "unhealthy", "No provider is configured."
-        self.write_json({"status": status, "providers": reports, "message": message})
+            report = HealthReport(status="unhealthy", providers=reports, message="No provider is configured.")
+        self.write_json(report)
 
-    def _report(self, provider: Provider) -> dict[str, Any]:
+    def _report(self, provider: Provider) -> ProviderReport:
         config, name = self.services.config, provider.name
-        return {
-            "configured": provider.configured,
-            "client_id_set": bool(config.client_id(name)),
-            "client_secret_set": bool(config.client_secret(name)),
-            "redirect_uri": config.redirect_uri(name),
-            "setup_url": provider.setup_url,
-        }
+        return ProviderReport(
+            configured=provider.configured,
+            client_id_set=bool(config.client_id(name)),
+            client_secret_set=bool(config.client_secret(name)),
+            redirect_uri=config.redirect_uri(name),
+            setup_url=provider.setup_url,
+        )
 
 
 class LiveHandler(BaseHandler):
     """The process answers, and does what it is there for."""
 
-    def get(self) -> None:
-        """200, or 503 where only a restart helps: nobody looks for jobs any more, or an event loop is stuck."""
+    @operation(
+        "getLivez",
+        Tag.SERVICE,
+        anyone=True,
+        answers=(Answer(200, "It does.", Alive),),
+        errors=(UnavailableError,),
+    )
+    async def get(self) -> None:
+        """Whether the process does what it is there for
+
+        For whoever restarts processes. 503 where only a restart helps: nobody looks for jobs any more, or an event loop
+        is stuck.
+        """
         if not self.services.runner.alive:
             raise UnavailableError("Nobody looks for imports any more. Please restart this server.")
         # One that is stuck takes no requests, so that another worker on this port has to tell. This one is not.
         LOOP_SIGN.give()
         if LOOP_SIGN.age() > STUCK_SECONDS:
             raise UnavailableError("A worker is stuck. Please restart this server.")
-        self.write_json({"status": "alive"})
+        self.write_json(Alive(status="alive"))
 
     # Some load balancers probe without wanting a body.
     head = get
@@ -59,8 +77,19 @@ class LiveHandler(BaseHandler):
 class ReadyHandler(BaseHandler):
     """The process takes work, and its database answers."""
 
+    @operation(
+        "getReadyz",
+        Tag.SERVICE,
+        anyone=True,
+        answers=(Answer(200, "It does.", Ready),),
+        errors=(UnavailableError,),
+    )
     async def get(self) -> None:
-        """200, or 503 while the database is away, before the start is complete, and once the process is to stop."""
+        """Whether the process takes work
+
+        For a load balancer: 503 while the database is away, before the start is complete, and from the moment that the
+        process is told to stop.
+        """
         try:
             await self.services.ping()
         except DatabaseError:
@@ -69,6 +98,6 @@ class ReadyHandler(BaseHandler):
             raise UnavailableError("This server is about to stop.")
         if not self.services.runner.started:
             raise UnavailableError("This server has not started yet.")
-        self.write_json({"status": "ready"})
+        self.write_json(Ready(status="ready"))
 
     head = get

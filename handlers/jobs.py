@@ -1,16 +1,35 @@
 """A person's jobs: the list, an end or a new try by the person's will, and what became of each contact."""
 
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from everreach.errors import ConflictError, JobNotFoundError
-from everreach.job import Job, Status, iso
+from msgspec import UNSET, UnsetType
+
+from everreach.documents import JobSummary, StatusDocument, whole_seconds
+from everreach.errors import (
+    ConflictError,
+    InvalidProviderError,
+    JobNotFoundError,
+    NotConfiguredError,
+    UnavailableError,
+)
+from everreach.job import Job, Status
 from everreach.logs import about_job
 from everreach.oauth_state import is_job_id
-from handlers import params
+from everreach.tokens import Caller
 from handlers.base import BaseHandler
+from handlers.bodies import ContactOutcome, ContactPage, JobPage, Retried
+from handlers.operation import Answer, Tag, operation
+from handlers.params import JOB_ID, Choice, Whole
 from handlers.start import ConsentHandler
+from providers import REGISTRY
 from storage.ledger import ACTIONS
+
+_LIMIT: Final = Whole("limit", "The most on one page; more than 100 counts as 100.", 20, default=20, least=1, cap=100)
+_OFFSET: Final = Whole("offset", "How many to leave out from the beginning.", 0, default=0)
+_PROVIDER: Final = Choice("provider", "Only jobs of this one.", "google", tuple(kind.name for kind in REGISTRY))
+_STATUS: Final = Choice("status", "Only jobs with this one.", "completed", tuple(Status))
+_ACTION: Final = Choice("action", "Only contacts of which this became.", "skipped", ACTIONS)
+_OF_A_JOB: Final = (JobNotFoundError, UnavailableError)
 
 
 class JobHandler(BaseHandler):
@@ -28,54 +47,78 @@ class JobHandler(BaseHandler):
 class ListHandler(BaseHandler):
     """The caller's jobs, newest first."""
 
-    async def get(self) -> None:
-        """A page of them."""
-        user_id = (await self.caller()).user_id
-        limit, offset = params.page(self.request)
-        providers = self.services.providers
-        query = {
-            "user_id": user_id,
-            "provider": params.choice(self.request, "provider", providers, ", ".join(providers)),
-            "status": params.choice(self.request, "status", set(Status), ", ".join(Status)),
-        }
+    @operation(
+        "listJobs",
+        Tag.JOBS,
+        takes=(_LIMIT, _OFFSET, _PROVIDER, _STATUS),
+        answers=(Answer(200, "A page of jobs.", JobPage),),
+        errors=(UnavailableError,),
+    )
+    async def get(self, caller: Caller, limit: int, offset: int, provider: str | None, status: str | None) -> None:
+        """List your imports
+
+        The newest first. `total` counts what the filters leave; an offset past the end gives an empty page.
+        """
+        query = {"user_id": caller.user_id, "provider": provider, "status": status}
         chosen = {name: value for name, value in query.items() if value is not None}
         jobs, total = await self.services.jobs.history(chosen, limit, offset)
-        self.write_json({"jobs": [job.row() for job in jobs], "total": total, "limit": limit, "offset": offset})
+        self.write_json(JobPage(jobs=[JobSummary.of(job) for job in jobs], total=total, limit=limit, offset=offset))
 
 
 class CancelHandler(JobHandler):
     """The person ends a job."""
 
-    async def post(self, job_id: str) -> None:
-        """The status document, or 409 where the job has ended already."""
-        user_id = (await self.caller()).user_id
+    @operation(
+        "cancelJob",
+        Tag.JOBS,
+        takes=(JOB_ID,),
+        answers=(Answer(200, "The job, cancelled.", StatusDocument),),
+        errors=(*_OF_A_JOB, ConflictError),
+    )
+    async def post(self, job_id: str, caller: Caller) -> None:
+        """Cancel an import
+
+        Ends a job that has not ended. Contacts that were imported stay.
+        """
+        user_id = caller.user_id
         await self.job_of(user_id, job_id)
         job = await self.services.jobs.cancel(job_id, user_id)
         if job is None:
             raise ConflictError
         self.services.runner.call_off(job_id)
         self.services.watch.offer(job)
-        self.write_json(job.view())
+        self.write_json(StatusDocument.of(job))
 
 
 class RetryHandler(ConsentHandler, JobHandler):
     """The person wants a failed job to go on."""
 
-    async def post(self, job_id: str) -> None:
-        """{"job_id", "provider"}, and an `authorization_url` where a new consent is needed; 409 unless it failed."""
-        user_id = (await self.caller()).user_id
+    @operation(
+        "retryJob",
+        Tag.JOBS,
+        takes=(JOB_ID,),
+        answers=(Answer(200, "The job goes on, or waits for a new consent.", Retried),),
+        errors=(*_OF_A_JOB, ConflictError, InvalidProviderError, NotConfiguredError),
+    )
+    async def post(self, job_id: str, caller: Caller) -> None:
+        """Retry a failed import
+
+        It goes on where it stopped. Where our access to the account is gone, the answer has an `authorization_url` to
+        open, as that of `start`.
+        """
+        user_id = caller.user_id
         present = await self.job_of(user_id, job_id)
         if present.status is not Status.FAILED:
             raise ConflictError("Only a failed import job can be retried.")
         name = present.provider
-        answer = {"job_id": job_id, "provider": name}
+        consent_page: str | UnsetType = UNSET
         job = await self.services.jobs.retry(job_id, user_id)
         if job:
             self.services.watch.offer(job)
             self.services.runner.spawn(job)
         else:
-            answer["authorization_url"] = await self._ask_again(job_id, user_id, name)
-        self.write_json(answer)
+            consent_page = await self._ask_again(job_id, user_id, name)
+        self.write_json(Retried(job_id=job_id, provider=name, authorization_url=consent_page))
 
     async def _ask_again(self, job_id: str, user_id: str, name: str) -> str:
         consent = self.new_consent(job_id, user_id, self.provider(name))
@@ -88,17 +131,26 @@ class RetryHandler(ConsentHandler, JobHandler):
 class ContactsHandler(JobHandler):
     """What became of each contact."""
 
-    async def get(self, job_id: str) -> None:
-        """A page of ledger rows."""
-        user_id = (await self.caller()).user_id
-        limit, offset = params.page(self.request)
-        action = params.choice(self.request, "action", ACTIONS, ", ".join(ACTIONS))
-        job = await self.job_of(user_id, job_id)
+    @operation(
+        "listContacts",
+        Tag.JOBS,
+        takes=(JOB_ID, _LIMIT, _OFFSET, _ACTION),
+        answers=(Answer(200, "A page of outcomes.", ContactPage),),
+        errors=_OF_A_JOB,
+    )
+    async def get(self, job_id: str, caller: Caller, limit: int, offset: int, action: str | None) -> None:
+        """What became of each contact
+
+        One row for each contact that the provider sent: created, skipped or failed, and why. A contact is skipped as
+        `duplicate` where the person has one with that e-mail address already, and as `no_email` where it has none; it
+        fails where the provider sent something that cannot be read or stored.
+        """
+        job = await self.job_of(caller.user_id, job_id)
         rows, total = await self.services.ledger.page(job, action, limit, offset)
-        self.write_json({"contacts": [_shown(row) for row in rows], "total": total, "limit": limit, "offset": offset})
+        contacts = [_outcome(row) for row in rows]
+        self.write_json(ContactPage(contacts=contacts, total=total, limit=limit, offset=offset))
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    made: datetime = row["created_at"]
-    contact_id = row["contact_id"]
-    return {**row, "contact_id": str(contact_id) if contact_id else None, "created_at": iso(made)}
+def _outcome(row: dict[str, Any]) -> ContactOutcome:
+    contact_id = str(row["contact_id"]) if row["contact_id"] else None
+    return ContactOutcome(**{**row, "contact_id": contact_id, "created_at": whole_seconds(row["created_at"])})

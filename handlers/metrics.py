@@ -2,6 +2,9 @@
 
 from everreach.scrape import CONTENT_TYPE, exposition
 from handlers.base import BaseHandler
+from handlers.operation import Answer, Tag, operation
+
+_EXAMPLE = 'everreach_contacts_total{provider="google",outcome="created"} 4470.0\n'
 
 
 class MetricsHandler(BaseHandler):
@@ -9,7 +12,18 @@ class MetricsHandler(BaseHandler):
 
     frequent = True
 
-    def get(self) -> None:
-        """Prometheus's text format."""
+    @operation(
+        "getMetrics",
+        Tag.SERVICE,
+        anyone=True,
+        answers=(
+            Answer(200, "Prometheus's text format.", media_type=CONTENT_TYPE.partition(";")[0], example=_EXAMPLE),
+        ),
+    )
+    async def get(self) -> None:
+        """The numbers for Prometheus
+
+        Of all workers on this port together.
+        """
         self.set_header("Content-Type", CONTENT_TYPE)
         self.write(exposition())

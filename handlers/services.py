@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from everreach.config import Config
 from everreach.runner import Runner
@@ -30,3 +31,5 @@ class Services:
     watch: Watch
     followers: Followers
     ping: Callable[[], Awaitable[None]]
+    describe: Callable[[], dict[str, Any]]
+    """Makes the API's description."""

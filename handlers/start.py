@@ -1,13 +1,20 @@
 """Start: a new job, and where its person gives consent."""
 
 import uuid
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from everreach.errors import InvalidProviderError, NotConfiguredError
+from everreach.errors import InvalidProviderError, NotConfiguredError, TooManyRequestsError, UnavailableError
 from everreach.logs import about_job
 from everreach.oauth_state import State, challenge, new_state, new_verifier
+from everreach.tokens import Caller
 from handlers.base import BaseHandler
+from handlers.bodies import Started
+from handlers.operation import Answer, Tag, operation
+from handlers.params import PathPart
+from providers import REGISTRY
 from providers.base import Provider
+
+_PROVIDER: Final = PathPart("provider", "Whose contacts to import.", "google", [kind.name for kind in REGISTRY])
 
 
 class Consent(NamedTuple):
@@ -43,14 +50,26 @@ class ConsentHandler(BaseHandler):
 class StartHandler(ConsentHandler):
     """Makes a job that waits for consent."""
 
-    async def post(self, name: str) -> None:
-        """{"job_id", "authorization_url", "provider"}."""
-        user_id = (await self.caller()).user_id
+    @operation(
+        "startImport",
+        Tag.CONSENT,
+        takes=(_PROVIDER,),
+        answers=(Answer(200, "The job waits for consent.", Started),),
+        errors=(InvalidProviderError, NotConfiguredError, TooManyRequestsError, UnavailableError),
+    )
+    async def post(self, name: str, caller: Caller) -> None:
+        """Start an import
+
+        Makes a job that waits for consent, and says where to give it. Open `authorization_url` in the system browser:
+        Google refuses to sign people in inside a web view. The address serves once and for ten minutes.
+
+        Five in any hour for each person.
+        """
+        user_id, config = caller.user_id, self.services.config
         provider = self.provider(name)
-        config = self.services.config
         await self.services.limits.hit(config.start_rate, "start", user_id)
         job_id = str(uuid.uuid4())
         about_job(job_id)
         consent = self.new_consent(job_id, user_id, provider)
         await self.services.jobs.create(consent.state, name, consent.verifier, config.oauth_state_ttl_seconds)
-        self.write_json({"job_id": job_id, "authorization_url": consent.url, "provider": name})
+        self.write_json(Started(job_id=job_id, authorization_url=consent.url, provider=name))

@@ -7,15 +7,29 @@ from typing import Final
 
 from tornado.web import Finish
 
-from everreach.errors import JobNotFoundError
+from everreach.documents import StatusDocument
+from everreach.errors import JobNotFoundError, TooManyRequestsError, UnavailableError
 from everreach.logs import about_job
 from everreach.oauth_state import is_job_id
 from everreach.tokens import Caller
 from everreach.watch import View
-from handlers import params
 from handlers.base import BaseHandler
+from handlers.operation import Answer, Tag, operation
+from handlers.params import JOB_ID, Header, Seconds, Whole
 
 LONGEST_WAIT_SECONDS: Final = 60.0
+
+FOLLOWING: Final = (JobNotFoundError, TooManyRequestsError, UnavailableError)
+"""What may befall whoever asks for the state of a job."""
+
+_SINCE: Final = Whole(
+    "since", "The version that the client knows already. Without one nothing is waited for.", 7, default=-1
+)
+_WAIT: Final = Seconds(
+    "wait", "For how many seconds to wait for a version above `since`, without an exponent; above 60 counts as 60.", 30
+)
+_KNOWN: Final = Header("If-None-Match", "The `ETag` of the last answer.", '"7"')
+_TAG: Final = {"ETag": "The version, in quotation marks."}
 
 
 class ViewHandler(BaseHandler):
@@ -28,12 +42,11 @@ class ViewHandler(BaseHandler):
         super().on_connection_close()
         self._gone = True
 
-    async def admit(self, job_id: str) -> tuple[Caller, View]:
-        """Who is calling, and the job now. Counts as one request; a stranger's job is JobNotFoundError.
+    async def admit(self, job_id: str, caller: Caller) -> View:
+        """The job now. Counts as one request; a stranger's job is JobNotFoundError.
 
         Where the client has gone meanwhile, the request ends here.
         """
-        caller = await self.caller()
         await self.services.limits.hit(self.services.config.status_rate, "status", caller.user_id)
         if not is_job_id(job_id):
             raise JobNotFoundError
@@ -41,7 +54,7 @@ class ViewHandler(BaseHandler):
         view = await self.services.watch.view(job_id, caller.user_id)
         if self._gone:
             raise Finish
-        return caller, view
+        return view
 
 
 @contextmanager
@@ -60,14 +73,30 @@ class StatusHandler(ViewHandler):
     frequent = True
     _waiting: "_Wait | None" = None
 
-    async def get(self, job_id: str) -> None:
-        """The status document; 304 for who has it already."""
-        since = params.whole(self.request, "since", -1)
-        wait = params.seconds(self.request, "wait", LONGEST_WAIT_SECONDS)
-        caller, view = await self.admit(job_id)
+    @operation(
+        "getStatus",
+        Tag.JOBS,
+        takes=(JOB_ID, _SINCE, _WAIT, _KNOWN),
+        answers=(
+            Answer(200, "The job now.", StatusDocument, headers=_TAG),
+            Answer(304, "The client has it already.", headers=_TAG),
+        ),
+        errors=FOLLOWING,
+    )
+    async def get(self, job_id: str, caller: Caller, since: int, wait: float, if_none_match: str | None) -> None:
+        """The job now, or as soon as it has changed
+
+        Without parameters the job as it is. With `since` and `wait` a long-poll: it answers as soon as the job's
+        version is greater than `since`, at once where the job has ended, and with the unchanged job when the time is
+        up.
+
+        An import runs while its status is `fetching` or `processing`, also while it waits for a worker or for the
+        provider. 60 in any minute for each person; a long-poll counts once.
+        """
+        view = await self.admit(job_id, caller)
         if wait and not view.ended and view.version <= since:
-            view = await self._next(job_id, caller, since, wait)
-        self._answer(view)
+            view = await self._next(job_id, caller, since, min(wait, LONGEST_WAIT_SECONDS))
+        self._answer(view, known=if_none_match is not None)
 
     def on_connection_close(self) -> None:
         """Wait for nobody."""
@@ -88,9 +117,9 @@ class StatusHandler(ViewHandler):
             await waiting.over
             return await services.watch.view(job_id, caller.user_id)
 
-    def _answer(self, view: View) -> None:
+    def _answer(self, view: View, *, known: bool) -> None:
         self.set_header("Etag", f'"{view.version}"')
-        if "If-None-Match" in self.request.headers and self.check_etag_header():
+        if known and self.check_etag_header():
             self.set_status(304)
             return
         self.set_header("Content-Type", "application/json; charset=utf-8")

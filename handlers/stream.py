@@ -4,15 +4,18 @@ import struct
 from asyncio import Future
 from contextlib import ExitStack
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketHandler
 
-from everreach.errors import UpgradeRequiredError
+from everreach.errors import ForbiddenError, UpgradeRequiredError
 from everreach.tokens import Caller
 from everreach.watch import View
 from handlers.follow import FollowHandler
+from handlers.operation import Answer, Tag, operation
+from handlers.params import JOB_ID, Header
+from handlers.status import FOLLOWING
 
 ENDED: Final = 1000
 GOING_AWAY: Final = 1001
@@ -22,6 +25,11 @@ EXPIRED: Final = 4401
 _PROTOCOL: Final = "bearer"
 _MESSAGE_LIMIT: Final = 1024  # Bytes: a client has nothing to say.
 _PING: Final = b"\x89\x00"
+_OFFERED: Final = Header(
+    "Sec-WebSocket-Protocol",
+    "`bearer, <token>` where the token cannot come in `Authorization`.",
+    "bearer, eyJhbGciOiJIUzI1NiJ9",
+)
 
 
 class StreamHandler(FollowHandler, WebSocketHandler):
@@ -31,16 +39,34 @@ class StreamHandler(FollowHandler, WebSocketHandler):
     _alive = True
     _holding: ExitStack | None = None
 
-    async def get(self, *args: Any, **kwargs: Any) -> None:
-        """Upgrade for the owner."""
-        self.refuse_foreign_origins()
+    @operation(
+        "streamStates",
+        Tag.LIVE,
+        takes=(JOB_ID, _OFFERED),
+        answers=(Answer(101, "A websocket.", headers={"Sec-WebSocket-Protocol": "`bearer`, where that was offered."}),),
+        errors=(*FOLLOWING, ForbiddenError, UpgradeRequiredError),
+    )
+    async def get(self, job_id: str, caller: Caller, **_: object) -> None:
+        """Follow a job by websocket
+
+        The first message is the job now, then comes one for each change, at most four a second; each is the status
+        document as text. A slow reader is shown the latest state, not all. A client has nothing to say but pongs.
+
+        The token comes in `Authorization`, or as the second of two subprotocols, because browsers cannot set a header
+        here: `new WebSocket(url, ["bearer", token])`. The server answers `bearer`.
+
+        It closes with 1000 when the import has ended, with 4401 when the token has expired, and with 1001 when this
+        server stops: connect again then. Strangers, and pages of other origins than ours, are refused before the
+        upgrade.
+        """
         self._refuse_what_is_no_handshake()
-        self._caller, self._first = await self.admit(args[0])
-        await WebSocketHandler.get(self, *args, **kwargs)
+        self._caller, self._first = caller, await self.admit(job_id, caller)
+        await WebSocketHandler.get(self, job_id)
 
     async def caller(self) -> Caller:
-        """By the header, or by the second of two subprotocols: browsers cannot set a header here."""
-        offered = [part.strip() for part in self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        """By the header, or by the second of two subprotocols. Raises ForbiddenError, UnauthorizedError."""
+        self.refuse_foreign_origins()
+        offered = [part.strip() for part in (_OFFERED.read(self.request) or "").split(",")]
         if offered[0] == _PROTOCOL and len(offered) == 2:
             return await self.services.authenticator.verify(offered[1])
         return await super().caller()

@@ -121,7 +121,7 @@ class Provider(ABC):
     async def revoke(self, token: str) -> bool:
         """End the grant behind a token, if it lives. False where there is no way to; ProviderError where it failed."""
         if self._revoke_url:
-            await self._http.retrying(lambda: self._revocation(token))
+            await self._http.retrying(lambda: self._revocation(token), self._counted.retries.inc)
         return bool(self._revoke_url)
 
     @abstractmethod

@@ -19,9 +19,10 @@ from tests.world import World
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What `make kills` and whoever wants to look at the console ask for beyond what every run does."""
+    """What `make kills`, `make schemathesis` and whoever looks at the console ask for beyond what every run does."""
     parser.addoption("--kills", type=int, default=0, metavar="N", help="how many random kills, at the least")
     parser.addoption("--pictures", type=Path, metavar="FOLDER", help="where to keep pictures of the console")
+    parser.addoption("--cases", type=int, default=0, metavar="N", help="how many requests of each kind are made up")
 
 
 @pytest.fixture(scope="session")

@@ -33,8 +33,8 @@ LAYERS: list[list[set[str]]] = [
     ],
     [{"providers"}, {"storage"}],
     [
-        {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "event", "job", "jwks")}
-        | {f"everreach.{name}" for name in ("logs", "oauth_state", "pace", "scan", "tokens", "vault")}
+        {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
+        | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "scan", "tokens", "vault")}
         | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "tracing", "waiting")}
     ],
     [{"everreach.errors"}],
@@ -50,6 +50,7 @@ DOORS = {
     "cryptography": ("everreach.vault",),
     "prometheus_client": ("everreach.metrics", "everreach.scrape"),
     "opentelemetry": ("everreach.tracing",),
+    "markdown_it": ("handlers.docs",),
     "limits": ("everreach.config", "everreach.setting_types", "storage.rate_limits"),
     "standardwebhooks": ("everreach.courier",),
     "os.environ": ("everreach.config",),

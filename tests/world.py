@@ -18,6 +18,7 @@ from everreach.tokens import issue
 from handlers import BASE
 from providers.sandbox.app import Sandbox, make_app
 from storage.mongo import Database, connect
+from tests.documented import check_documented
 
 SECRET = "a-secret-that-only-the-tests-know-" + "x" * 16
 KEY = new_key()
@@ -95,7 +96,10 @@ class World:
             request_timeout=30,
         )
         response = await self.client.fetch(request, raise_error=False)
-        return Answer(response.code, response.headers, response.body or b"")
+        answer = Answer(response.code, response.headers, response.body or b"")
+        if url.startswith(f"{self.origin}/") and answer.status != 599:
+            check_documented(method, url, *answer)
+        return answer
 
     async def api(self, method: str, path: str, user: str | None = None, **headers: str) -> Answer:
         """A request to our API as the app makes it."""

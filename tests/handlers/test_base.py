@@ -29,7 +29,7 @@ UNKNOWN = [
 @pytest.mark.gen_test
 async def test_an_address_that_is_nobodys_is_404_whatever_the_method(world: World) -> None:
     for path in UNKNOWN:
-        for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"):
             check_error(await world.fetch(f"{world.origin}{path}", method), 404, "Not Found")
     head = await world.fetch(f"{world.origin}/x", "HEAD")
     assert (head.status, head.body) == (404, b"")

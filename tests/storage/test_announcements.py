@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from everreach.documents import StatusDocument
 from everreach.job import Status, Tally
 from storage.announcements import DUE, TAKEN_SECONDS, Announcements, Ended
 from storage.indexes import JOBS
@@ -95,7 +96,7 @@ async def test_whatever_ends_a_job_leaves_word_of_it(
     (job,) = await announcements.take(Ended(job_id, USER))
     present = await stores.jobs.get(job_id, USER)
     assert present
-    assert (job.status, job.view()) == (status, present.view())
+    assert (job.status, StatusDocument.of(job)) == (status, StatusDocument.of(present))
 
 
 @pytest.mark.parametrize("end", [end for end, _ in ENDS])
@@ -141,7 +142,7 @@ async def test_two_failures_of_one_job_are_two_ends_even_where_the_first_was_not
     assert at_first
     await retried_and_failed(stores, job_id)
     first, second = await announcements.take(Ended(job_id, USER))
-    assert first.view() == at_first.view()
+    assert StatusDocument.of(first) == StatusDocument.of(at_first)
     assert second.error_message == "It failed again."
     assert first.version < second.version == (await stores.stored(job_id))["version"]
 
