@@ -189,9 +189,10 @@ class Provider(ABC):
 
     async def _revocation(self, token: str) -> None:
         # For a dead token RFC 7009, section 2.2, asks for a success; Google says invalid_token.
-        reply = await self._http.post_form(self._revoke_url, {"token": token})
-        if reply.status != 200 and detail(reply.body, _TokenError).error != "invalid_token":
-            raise self._token_refusal(reply)
+        with self._call("revoke"):
+            reply = await self._http.post_form(self._revoke_url, {"token": token})
+            if reply.status != 200 and detail(reply.body, _TokenError).error != "invalid_token":
+                raise self._token_refusal(reply)
 
     def _token_refusal(self, reply: Reply) -> ProviderError:
         if reply.status in {408, 429} or reply.status >= 500:
