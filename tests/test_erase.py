@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,13 @@ async def everything_of(database: Database, user: str) -> dict[str, list[dict[st
     return {name: await database[name].find({"user_id": user}).sort("_id").to_list(None) for name in PERSON_BOUND}
 
 
-async def moving(world: World, user: str, provider: str) -> str:
-    """An import that is under way on the node, some of its pages written and many more to come."""
-    world.sandbox.latency = 0.4
-    job_id = await world.consent(provider, user, PERSON, 20_000)
-    await until(lambda: world.database[LEDGER].find_one({"import_job_id": job_id}))
-    return job_id
+async def moving(world: World, user: str) -> list[str]:
+    """An import at each provider under way on the node, a page or two of it written and many more to come."""
+    world.sandbox.latency = 0.8
+    jobs = [await world.consent(provider, user, PERSON, 40_000) for provider in ("google", "microsoft")]
+    for job_id in jobs:
+        await until(partial(world.database[LEDGER].find_one, {"import_job_id": job_id}))
+    return jobs
 
 
 async def lived(world: World, user: str) -> list[str]:
@@ -77,13 +79,13 @@ async def lived(world: World, user: str) -> list[str]:
 
 
 @SHORT_LEASE
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=100)
 async def test_nothing_of_a_person_is_left_while_an_import_is_under_way_on_another_node(
     world: World, database_uri: str, tmp_path: Path
 ) -> None:
     user, other = new_user(), new_user()
     await lived(world, other)
-    jobs = [*await lived(world, user), await moving(world, user, "google"), await moving(world, user, "microsoft")]
+    jobs = [*await lived(world, user), *await moving(world, user)]
     needles = [user, PERSON, *jobs]
     assert {name for name, _ in await occurrences(world.database, [user])} == {*PERSON_BOUND, "rate_limits"}
     await world.database[JOBS].update_many({"user_id": other}, {"$set": {"provider_account_name": "somebody else"}})
@@ -138,7 +140,7 @@ async def test_a_page_that_a_sleeping_worker_sends_after_the_erasure_does_not_st
     assert await occurrences(world.database, [user, PERSON, job_id]) == []
 
 
-@pytest.mark.gen_test
+@pytest.mark.gen_test(timeout=60)
 async def test_one_that_is_killed_in_the_middle_is_run_again_and_ends(
     world: World, database_uri: str, tmp_path: Path
 ) -> None:

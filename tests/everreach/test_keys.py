@@ -38,11 +38,11 @@ def started(folder: Path, *arguments: str, **settings: str) -> "subprocess.Popen
     return subprocess.Popen(command, cwd=folder, env=environment(folder, **settings), stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.gen_test
+@pytest.mark.gen_test(timeout=60)
 async def test_one_that_is_killed_in_the_middle_is_run_again_and_ends(
     tmp_path: Path, database: Database, database_uri: str
 ) -> None:
-    secrets = set(await plant(database, vault(OLD), 2000))
+    secrets = set(await plant(database, vault(OLD), 1200))
     settings = good(MONGODB_URI=database_uri, TOKEN_ENCRYPTION_KEYS=f"{NEW},{OLD}")
     with started(tmp_path, "keys", "rotate", **settings) as process:
         moved = {"access_token": {"$regex": f"^v1.{vault(NEW).key_id(vault(NEW).seal('', **PLACE))}"}}
@@ -51,7 +51,7 @@ async def test_one_that_is_killed_in_the_middle_is_run_again_and_ends(
                 await asyncio.sleep(0.005)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait(10) == -signal.SIGKILL
-    assert 100 <= await database[JOBS].count_documents(moved) < 2000
+    assert 100 <= await database[JOBS].count_documents(moved) < 1200
     assert await opened(database, vault(NEW, OLD)) == secrets
     ended = await asyncio.to_thread(run, tmp_path, "keys", "rotate", **settings)
     assert ended.returncode == 0, ended.stdout + ended.stderr
