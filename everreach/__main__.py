@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from everreach import erase, keys, logs, stats
-from everreach.check import check
+from everreach.check import check, check_live
 from everreach.config import Config
 from everreach.demo import Demo
 from everreach.errors import EverReachError
@@ -42,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--keep", action="store_true", help="keep everything running afterwards")
     demo.set_defaults(command=lambda options: run(Demo(options.contacts, keep=options.keep).run()))
     checked = commands.add_parser("check", help="say what is wrong with the settings and the database")
-    checked.set_defaults(command=lambda _: run(check()))
+    checked.add_argument("--live", action="store_true", help="only ask the server on this machine whether it answers")
+    checked.set_defaults(command=lambda options: run(check_live() if options.live else check()))
     for family in _FAMILIES:
         family.register(commands)
     return parser

@@ -1,15 +1,39 @@
-"""`everreach check`: what is configured, what is missing, and whether the database answers."""
+"""`everreach check`: what is configured, what is missing, and whether the database answers, or only a server here."""
 
+import asyncio
+from typing import Final
 from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.markup import escape
 
 from everreach.config import Config
-from everreach.errors import DatabaseError, EverReachError
+from everreach.errors import DatabaseError, EverReachError, TransientError
 from providers import REGISTRY
+from providers.http import Http
 from storage.embedded import find_mongod, running_uri
 from storage.mongo import connect, verify
+
+_PATIENCE_SECONDS: Final = 3.0
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - this asks there and does not listen.
+
+
+async def check_live() -> int:
+    """Ask the server of these settings on this machine, as a container's health check. Returns 0 where it answers."""
+    config = Config.load()
+    host = _EVERYWHERE.get(config.host, config.host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{config.port}/livez"
+    if not await _answers(url):
+        raise EverReachError(f"No server answers at {url}.")
+    return 0
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with Http() as http, asyncio.timeout(_PATIENCE_SECONDS):
+            return (await http.get(url)).status == 200
+    except (TransientError, TimeoutError):
+        return False
 
 
 async def check(console: Console | None = None) -> int:

@@ -87,8 +87,14 @@ class Config(BaseSettings):
 
     @field_validator("everreach_data_dir")
     @classmethod
-    def _expand(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _expand(cls, value: Path, info: ValidationInfo) -> Path:
+        if info.data.get("mongodb_uri"):
+            # Nobody needs the folder, and who runs in a container may have no home.
+            return value
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("this user has no home; set MONGODB_URI to a MongoDB replica set") from None
 
     @field_validator("next_public_base_url")
     @classmethod

@@ -1,15 +1,18 @@
 """`everreach check`: says what is there and what is missing, tells no secret, and its exit code can be trusted."""
 
 import io
+import socket
 import time
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from everreach.check import check
+from everreach.check import check, check_live
+from everreach.errors import EverReachError
 from tests.everreach.test_config import KEY, SECRET, WEBHOOK_SECRET
 from tests.everreach.test_config import bare as bare  # noqa: PLC0414 - the same empty environment, as a fixture here.
+from tests.world import World
 
 
 @pytest.fixture
@@ -105,3 +108,40 @@ async def test_brackets_are_printed_as_they_are(
     monkeypatch.setenv("EVERREACH_DATA_DIR", str(tmp_path / folder))
     assert await check(console) == 0
     assert folder in screen.getvalue()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+@pytest.mark.gen_test
+async def test_a_server_that_answers_is_live(monkeypatch: pytest.MonkeyPatch, world: World, host: str) -> None:
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("PORT", str(world.config.port))
+    monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1/nobody-asks-it")
+    assert await check_live() == 0
+
+
+@pytest.mark.settings(host="::1")
+@pytest.mark.parametrize("host", ["::1", "::"])
+@pytest.mark.gen_test
+async def test_a_server_is_found_at_its_own_address(monkeypatch: pytest.MonkeyPatch, world: World, host: str) -> None:
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("PORT", str(world.config.port))
+    assert await check_live() == 0
+
+
+@pytest.mark.gen_test
+async def test_where_nobody_listens_nobody_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "1")
+    with pytest.raises(EverReachError) as caught:
+        await check_live()
+    assert caught.value.message == "No server answers at http://127.0.0.1:1/livez."
+
+
+@pytest.mark.gen_test
+async def test_a_server_that_hangs_is_not_live_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("everreach.check._PATIENCE_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("PORT", str(silent.getsockname()[1]))
+        started = time.monotonic()
+        with pytest.raises(EverReachError):
+            await check_live()
+        assert time.monotonic() - started < 2

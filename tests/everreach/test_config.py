@@ -123,6 +123,27 @@ def test_the_data_folder_is_a_whole_path_of_the_user_s() -> None:
     assert Config.load().everreach_data_dir == Path.home() / ".local/share/everreach"
 
 
+def homeless(path: Path) -> Path:
+    """What pathlib does where neither HOME nor the list of users tells a home."""
+    if str(path).startswith("~"):
+        raise RuntimeError("Could not determine home directory.")
+    return path
+
+
+def test_who_has_no_home_and_a_database_needs_no_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    monkeypatch.setenv("MONGODB_URI", CHOSEN["MONGODB_URI"])
+    Config.load()
+
+
+def test_who_has_neither_home_nor_database_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(SettingsError) as caught:
+        Config.load()
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["EVERREACH_DATA_DIR"]
+    assert "set MONGODB_URI to a MongoDB replica set" in caught.value.message
+
+
 def test_a_dotenv_file_is_read_and_the_environment_wins_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("PORT=9001\nHOST=10.0.0.1\n", "utf-8")
     monkeypatch.setenv("PORT", "9002")
