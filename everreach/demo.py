@@ -8,9 +8,12 @@ import tempfile
 import time
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from pydantic import SecretStr
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -26,6 +29,7 @@ from everreach.tokens import issue
 from handlers import BASE
 from providers.http import Http
 from providers.sandbox.app import Sandbox, make_app
+from storage.mongo import connect, drop, neighbour
 
 _HOST: Final = "127.0.0.1"
 _POLL_SECONDS: Final = 0.1
@@ -44,7 +48,10 @@ class Outcome(NamedTuple):
 
 
 class Demo:
-    """Starts a mongod, a sandbox and a server, and plays the person with the browser. Ends what it started."""
+    """Starts a mongod, a sandbox and a server, and plays the person with the browser. Ends what it started.
+
+    Where the environment has MONGODB_URI it starts no mongod: a new database there is the demo's own, and then dropped.
+    """
 
     def __init__(self, contacts: int, *, keep: bool) -> None:
         self._contacts = contacts
@@ -61,8 +68,10 @@ class Demo:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         with tempfile.TemporaryDirectory(prefix="everreach-demo-") as folder:
-            self._console.print("Starting a private mongod, a local Google and Microsoft, and the server …")
-            async with Node(self._config(Path(folder))) as node, Http() as http:
+            given = self._config(Path(folder))
+            place = "a new database at MONGODB_URI" if given.mongodb_uri else "a private mongod"
+            self._console.print(f"Starting {place}, a local Google and Microsoft, and the server …")
+            async with _own_database(given) as config, Node(config) as node, Http() as http:
                 outcomes = await self._import_all(node, http)
                 self._summarise(outcomes)
                 if self._keep:
@@ -84,7 +93,6 @@ class Demo:
             "HOST": _HOST,
             "PORT": port,
             "NEXT_PUBLIC_BASE_URL": f"http://{_HOST}:{port}",
-            "MONGODB_URI": None,
             "EVERREACH_DATA_DIR": folder,
             "SUPABASE_URL": None,
             "SUPABASE_JWT_SECRET": self._secret,
@@ -147,6 +155,21 @@ class Demo:
 
     def _token(self, provider: str) -> str:
         return issue(self._secret, self._users[provider], _TOKEN_SECONDS, email=_ACCOUNTS[provider])
+
+
+@asynccontextmanager
+async def _own_database(config: Config) -> AsyncIterator[Config]:
+    """The settings with a database that nobody else uses and that does not outlive the demo."""
+    if config.mongodb_uri is None:
+        yield config
+        return
+    uri = neighbour(config.mongodb_uri.get_secret_value(), f"everreach_demo_{secrets.token_hex(8)}")
+    try:
+        yield config.model_copy(update={"mongodb_uri": SecretStr(uri)})
+    finally:
+        database = connect(uri)
+        await drop(database)
+        database.client.close()
 
 
 def _free_port() -> int:

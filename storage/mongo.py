@@ -4,6 +4,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, ParamSpec, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import motor.frameworks.asyncio
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -77,6 +78,17 @@ def connect(uri: str) -> Database:
         raise DatabaseError("MONGODB_URI cannot be understood; its form is mongodb://host:27017/everreach") from None
 
 
+def neighbour(uri: str, name: str) -> str:
+    """The address of another database of the same server, for the same user."""
+    parts = urlsplit(uri)
+    # Unless it is said, the path also names the database that knows the user:
+    # https://www.mongodb.com/docs/manual/reference/connection-string-options/#mongodb-urioption-urioption.authSource
+    options = parse_qsl(parts.query)
+    if "@" in parts.netloc and "authsource" not in {option.lower() for option, _ in options}:
+        options.append(("authSource", parts.path.strip("/") or "admin"))
+    return parts._replace(path=f"/{name}", query=urlencode(options)).geturl()
+
+
 def translated(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     """Turn the driver's errors into ours: DatabaseAwayError where waiting may help, else DatabaseError."""
 
@@ -132,6 +144,12 @@ async def verify(database: Database) -> None:
         raise DatabaseAwayError("The database does not answer; check MONGODB_URI and that mongod is running") from None
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise DatabaseError(_STANDALONE_ADVICE)
+
+
+@translated
+async def drop(database: Database) -> None:
+    """Remove the database with all that is in it."""
+    await database.client.drop_database(database.name)
 
 
 @prompt

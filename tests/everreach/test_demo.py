@@ -8,6 +8,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
 
 from tests.everreach.test_main import environment, fetch, mongods
 
@@ -29,6 +32,21 @@ def test_it_imports_two_address_books_and_leaves_nothing_behind(tmp_path: Path) 
     assert not ended.stderr, ended.stderr
     assert mongods(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_at_a_given_mongod_it_has_a_database_of_its_own_and_drops_it(tmp_path: Path, mongod_uri: str) -> None:
+    with MongoClient[dict[str, Any]](mongod_uri) as client:
+        # One that an operator would not want to find a demo's people in.
+        client["everreach"]["contacts"].insert_one({"email": "mine@example.com"})
+        command = [sys.executable, "-m", "everreach", "demo", "--contacts", "100"]
+        env = environment(tmp_path, TMPDIR=str(tmp_path), MONGODB_URI=mongod_uri)
+        ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert "200 contacts processed in all." in ended.stdout
+        assert mongods(tmp_path) == []
+        assert client["everreach"]["contacts"].count_documents({}) == 1
+        assert not [name for name in client.list_database_names() if name.startswith("everreach_demo")]
+        client.drop_database("everreach")
 
 
 def test_kept_running_it_invites_to_the_console_and_to_the_api(tmp_path: Path) -> None:

@@ -18,7 +18,18 @@ from pymongo import errors as driver
 from everreach.errors import DatabaseAwayError, DatabaseError, LeaseLostError
 from everreach.job import RUNNING, Lease
 from storage.embedded import find_mongod
-from storage.mongo import PASSING_CODES, POOL_SIZE, Database, connect, ping, translate, translated, verify
+from storage.mongo import (
+    PASSING_CODES,
+    POOL_SIZE,
+    Database,
+    connect,
+    drop,
+    neighbour,
+    ping,
+    translate,
+    translated,
+    verify,
+)
 from storage.mongod_process import HOST, free_port
 from tests.storage.builders import USER, Stores, failing, people, state_of
 
@@ -281,3 +292,26 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_a_forked_process_has_a_thread_for_each_connection_too() -> None:
     forked = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=30, check=True)
     assert int(forked.stdout) == POOL_SIZE
+
+
+@pytest.mark.parametrize(
+    ("uri", "other"),
+    [
+        ("mongodb://db", "mongodb://db/demo"),
+        ("mongodb://db/app?replicaSet=rs0", "mongodb://db/demo?replicaSet=rs0"),
+        ("mongodb://a:1,b:2/app?w=majority&w=1", "mongodb://a:1,b:2/demo?w=majority&w=1"),
+        ("mongodb://u:p%40@db/app", "mongodb://u:p%40@db/demo?authSource=app"),
+        ("mongodb+srv://u:p@db", "mongodb+srv://u:p@db/demo?authSource=admin"),
+        ("mongodb://u:p@db/app?authSource=users", "mongodb://u:p@db/demo?authSource=users"),
+        ("mongodb://u:p@db/app?authsource=users", "mongodb://u:p@db/demo?authsource=users"),
+    ],
+)
+def test_a_neighbour_is_another_database_for_the_same_user(uri: str, other: str) -> None:
+    assert neighbour(uri, "demo") == other
+
+
+@pytest.mark.gen_test
+async def test_a_dropped_database_is_gone(database: Database) -> None:
+    assert database.name in await database.client.list_database_names()
+    await drop(database)
+    assert database.name not in await database.client.list_database_names()
