@@ -2,15 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PROGRAM := $(shell find everreach handlers providers storage -type f -not -name '*.pyc') deploy/everreach.spec deploy/frozen.py
+VERSION = $(shell sed -n 's/^version = //p' setup.cfg)
 
-.PHONY: install demo test lint types serve bench kills schemathesis model clean
+.PHONY: install demo test lint types serve binary image ship bench kills schemathesis model clean
 
 install: $(INSTALLED)
 
 $(INSTALLED): setup.cfg setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "EverReach Import needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[embedded,tracing,dev]'
+	$(BIN)/pip install --quiet --editable '.[embedded,tracing,dev,binary]'
 	@touch $@
 
 demo: install
@@ -25,9 +27,29 @@ lint: install
 
 types: install
 	$(BIN)/mypy
+	$(BIN)/mypy deploy/frozen.py deploy/stage_image.py
 
 test: lint types
 	$(BIN)/pytest -n auto --maxprocesses 4 --durations 5
+
+# The program of one file, and the folder that the image holds. PyInstaller takes what another build left for its own.
+binary: dist/everreach
+
+dist/everreach: $(INSTALLED) $(PROGRAM)
+	@rm -rf build/pyinstaller
+	$(BIN)/pyinstaller --noconfirm --log-level ERROR --distpath dist --workpath build/pyinstaller deploy/everreach.spec
+	@ls -lh $@
+
+image: dist/everreach
+	@command -v buildah > /dev/null || command -v docker > /dev/null || { echo 'make image needs buildah or docker'; exit 1; }
+	$(BIN)/python deploy/stage_image.py dist/folder dist/image
+	$$(command -v buildah > /dev/null && echo 'buildah build --format docker' || echo 'docker build') \
+	  --build-context builder=dist --build-arg VERSION=$(VERSION) \
+	  --file deploy/Containerfile --tag everreach-import:$(VERSION) --tag everreach-import:latest .
+
+# The program and the image, built and put through their journeys where that can be done.
+ship: dist/everreach
+	$(BIN)/pytest --ship --durations 5 tests/deploy
 
 bench: install
 	$(BIN)/python -m bench

@@ -17,6 +17,12 @@ def free_port() -> int:
     return port
 
 
+def cpu_seconds(pid: int) -> float:
+    """What all threads of a process have spent, in user and system mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Process:
     """A child that is ended with the bench, whatever happens to it in between."""
 
@@ -68,8 +74,7 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """What all its threads have spent, in user and system mode."""
-        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.child.pid)
 
     def _kib(self, name: str) -> int:
         status = Path(f"/proc/{self.child.pid}/status").read_text()

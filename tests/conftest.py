@@ -19,10 +19,11 @@ from tests.world import World
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What `make kills`, `make schemathesis` and whoever looks at the console ask for beyond what every run does."""
+    """What `make kills`, `make schemathesis`, `make ship` and whoever looks at the console ask for beyond every run."""
     parser.addoption("--kills", type=int, default=0, metavar="N", help="how many random kills, at the least")
     parser.addoption("--pictures", type=Path, metavar="FOLDER", help="where to keep pictures of the console")
     parser.addoption("--cases", type=int, default=0, metavar="N", help="how many requests of each kind are made up")
+    parser.addoption("--ship", action="store_true", help="test the program of one file and the image, too")
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,10 @@ class World:
 
     async def close(self) -> None:
         await self.node.stop()
+        await self.tidy()
+
+    async def tidy(self) -> None:
+        """End everything but the node."""
         self._sandbox_server.stop()
         await self._sandbox_server.close_all_connections()
         await self.database.client.drop_database(self.database.name)
