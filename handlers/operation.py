@@ -83,13 +83,14 @@ def operation(
     common = EVERYWHERE if anyone else (*EVERYWHERE, UnauthorizedError)
     possible = () if errors is None else (*common, *errors)
 
-    given_ones = [parameter for parameter in takes if isinstance(parameter, Given)]
+    readers = [(parameter.keyword, parameter.read) for parameter in takes if isinstance(parameter, Given)]
 
     def described(method: Method) -> Method:
         @wraps(method)
         async def called(handler: BaseHandler, *path: str) -> None:
             given: dict[str, Any] = {} if anyone else {"caller": await handler.caller()}
-            given.update((parameter.keyword, parameter.read(handler.request)) for parameter in given_ones)
+            for keyword, read in readers:
+                given[keyword] = read(handler.request)
             await method(handler, *path, **given)
 
         _DESCRIBED[called] = Operation(name, method.__name__, tag, answers, takes, possible, anyone)
