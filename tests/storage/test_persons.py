@@ -60,7 +60,7 @@ async def test_more_documents_than_fit_into_a_batch_are_deleted(
 
 @pytest.mark.gen_test
 async def test_no_question_about_a_person_reads_a_whole_collection(database: Database) -> None:
-    for name in (CONTACTS, LEDGER, JOBS):
+    for name in PERSON_BOUND:
         for query in _queries(name, USER):
             plan = json.dumps((await database[name].find(query).explain())["queryPlanner"]["winningPlan"], default=str)
             assert ("IXSCAN" in plan, "COLLSCAN" in plan) == (True, False)
