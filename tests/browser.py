@@ -38,6 +38,18 @@ _WITNESS: Final = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
 """
+# One question for each look: Selenium's own way asks several times about each element.
+_VISIBLE: Final = """
+return [...document.querySelectorAll(arguments[0])]
+  .find((one) => one.checkVisibility() && one.innerText.includes(arguments[1])) ?? null;
+"""
+_RECORDER: Final = """
+const [name] = arguments;
+window.recorded = [];
+new MutationObserver((changes) => {
+  for (const { target } of changes) if (target.hasAttribute(name)) recorded.push(target.getAttribute(name));
+}).observe(document.body, { subtree: true, attributeFilter: [name] });
+"""
 
 
 class Browser:
@@ -57,35 +69,33 @@ class Browser:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._devtools("Emulation.setDeviceMetricsOverride", **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._devtools("Emulation.setEmulatedMedia", features=[scheme])
+        # What moves is somewhere between two places when it is looked at.
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self._devtools("Emulation.setEmulatedMedia", features=[scheme, still])
 
     def see(self, selector: str, text: str = "", seconds: float = _SECONDS) -> WebElement:
         """The first visible element that matches and holds the text, once there is one."""
 
         def found(driver: Chrome) -> WebElement | None:
-            matching = driver.find_elements(By.CSS_SELECTOR, selector)
-            return next((one for one in matching if one.is_displayed() and text in one.text), None)
+            matching: WebElement | None = driver.execute_script(_VISIBLE, selector, text)
+            return matching
 
         element: WebElement = self._until(found, f"{selector} with {text!r}", seconds)
         return element
 
     def gone(self, selector: str) -> None:
         """Wait until nothing that matches can be seen."""
-        self._until(
-            lambda driver: not any(one.is_displayed() for one in driver.find_elements(By.CSS_SELECTOR, selector)),
-            f"no {selector}",
-        )
+        self._until(lambda driver: driver.execute_script(_VISIBLE, selector, "") is None, f"no {selector}")
 
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
-    def watch(self, selector: str, attribute: str, until: str) -> list[float]:
-        """The values of a number that the page shows, until there is something that matches `until`."""
-        seen = []
-        while not self.all(until):
-            value = self.run(f"return document.querySelector('{selector}').getAttribute('{attribute}')")
-            seen += [float(value)] if value else []
-        return seen
+    def record(self, attribute: str) -> None:
+        """Note every value that this attribute has on the page from now on, however short it lasts."""
+        self.run(_RECORDER, attribute)
+
+    def recorded(self) -> list[float]:
+        return [float(value) for value in self.run("return window.recorded")]
 
     def click(self, selector: str, text: str = "") -> None:
         self.see(selector, text).click()
