@@ -140,7 +140,9 @@ def test_a_person_imports_consents_watches_and_reads_why(world: World, browser: 
     shares = browser.recorded()
     assert shares == sorted(shares)
     assert len(set(shares)) > 1
-    assert browser.run("return document.querySelector('.meter .rest').offsetWidth") == 0
+    widths = browser.run("return [...document.querySelector('.meter').children].map((part) => part.offsetWidth)")
+    assert widths[0] / sum(widths) == pytest.approx(imported / MANY, abs=0.02)
+    assert widths[2:] == [0, 0]
     numbers = [one.text.replace(",", "") for one in browser.all(".card dd")]
     assert numbers == [str(number) for number in (imported, no_email + duplicate, 0, MANY)]
     told = browser.see("[role=img].meter").get_attribute("aria-label")
