@@ -6,7 +6,8 @@ import shutil
 import signal
 import ssl
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tests.deploy.shipped import AS_NOBODY, Shipped, children, end, running, sta
 from tests.everreach.test_main import SCARY, good
 
 LIMIT = 45_000_000
-START_SECONDS = 1.5
+DEARER = 1.6
 PACKAGES = ("everreach", "handlers", "providers", "storage")
 FOREIGN = {"fiftyone", "pytest", "_pytest", "hypothesis", "mypy", "ruff", "googleapiclient", "PyInstaller", "tests"}
 
@@ -59,14 +60,21 @@ def test_it_holds_our_packages_whole_and_nothing_of_the_workshop(program: Path) 
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_start_costs_less_than_a_second_and_a_half(program: Path, shipped: Shipped, tmp_path: Path) -> None:
-    taken: list[float] = []
+async def test_a_start_costs_little_more_than_that_of_python(program: Path, shipped: Shipped, tmp_path: Path) -> None:
+    shipped.environment["PYTHONPATH"] = str(ROOT)
+    python = (sys.executable, "-m", "everreach", "serve")
     # Until it answers it hardly waits for anything, and a busy machine makes the clock on the wall tell nothing.
-    while len(taken) < 5 and min(taken, default=START_SECONDS) >= START_SECONDS:
-        with running(shipped, (str(program), "serve"), tmp_path) as server:
-            taken.append(sum(cpu_seconds(pid) for pid in (server.pid, *children(server.pid))))
-            assert end(server) == 0
-    assert min(taken) < START_SECONDS, taken
+    packed = min(cost(shipped, (str(program), "serve"), tmp_path) for _ in range(3))
+    plain = min(cost(shipped, python, tmp_path) for _ in range(3))
+    assert packed < DEARER * plain, (packed, plain)
+
+
+def cost(world: Shipped, command: Sequence[str], folder: Path) -> float:
+    """The seconds of a processor until it answers, those of all its processes."""
+    with running(world, command, folder) as server:
+        spent = sum(cpu_seconds(pid) for pid in (server.pid, *children(server.pid)))
+        assert end(server) == 0
+    return spent
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -106,6 +114,15 @@ async def test_it_trusts_whom_the_machine_trusts(shipped: Shipped, bare: Path, t
         with running(shipped, (*AS_NOBODY, str(bare), "/everreach", "serve"), tmp_path) as server:
             await shipped.imported("google")
             assert end(server) == 0
+
+
+@pytest.mark.settings(everreach_console=True)
+@pytest.mark.gen_test(timeout=60)
+async def test_its_pages_are_in_it(program: Path, shipped: Shipped, tmp_path: Path) -> None:
+    with running(shipped, (str(program), "serve"), tmp_path) as server:
+        for path in ("/console", "/docs", "/api/v1/openapi.json", "/metrics"):
+            assert (await shipped.fetch(f"{shipped.origin}{path}")).status == 200, path
+        assert end(server) == 0
 
 
 @pytest.mark.gen_test(timeout=60)
