@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from everreach.logs import OURS, TextLine
 from storage.embedded import EmbeddedMongod
 from storage.indexes import ensure_indexes
 from storage.mongo import Database, connect
+from tests.databases import Databases
 from tests.receiver import Receiver
 from tests.world import World
 
@@ -38,15 +38,33 @@ def mongod_uri() -> Iterator[str]:
         runner.run(mongod.stop())
 
 
+@pytest.fixture(scope="session")
+def databases(mongod_uri: str) -> Iterator[Databases]:
+    """Databases that know what one looks like when it is ready for use."""
+
+    async def ready(uri: str) -> None:
+        made = connect(uri)
+        await ensure_indexes(made)
+        made.client.close()
+
+    pool = Databases(mongod_uri)
+    with pool.one() as uri:
+        asyncio.run(ready(uri))
+        pool.learn(uri)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-def database_uri(mongod_uri: str) -> str:
-    """The address of a database that no other test uses."""
-    return mongod_uri.replace("/everreach?", f"/test_{uuid.uuid4().hex}?")
+def database_uri(databases: Databases) -> Iterator[str]:
+    """The address of a database that no other test uses meanwhile; it is empty, and may have its indexes already."""
+    with databases.one() as uri:
+        yield uri
 
 
 @pytest.fixture
 def database(io_loop: IOLoop, database_uri: str) -> Iterator[Database]:
-    """That database, with its indexes; dropped afterwards."""
+    """That database, with its indexes."""
 
     async def opened() -> Database:
         made = connect(database_uri)
@@ -55,7 +73,6 @@ def database(io_loop: IOLoop, database_uri: str) -> Iterator[Database]:
 
     made: Database = io_loop.run_sync(opened)
     yield made
-    io_loop.run_sync(lambda: made.client.drop_database(made.name))
     made.client.close()
 
 

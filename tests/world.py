@@ -85,7 +85,6 @@ class World:
         """End everything but the node."""
         self._sandbox_server.stop()
         await self._sandbox_server.close_all_connections()
-        await self.database.client.drop_database(self.database.name)
         self.database.client.close()
         self.client.close()
 

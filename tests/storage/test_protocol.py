@@ -392,12 +392,9 @@ def stores(runner: asyncio.Runner, database_uri: str) -> Iterator[Stores]:
         await ensure_indexes(database)
         return Stores(database)
 
-    async def dropped() -> None:
-        await made.database.client.drop_database(made.database.name)
-
     made = runner.run(opened())
     yield made
-    runner.run(dropped())
+    made.database.client.close()
     made.database.client.close()
 
 
