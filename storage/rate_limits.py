@@ -100,7 +100,9 @@ class RateLimits:
     def _shared_question(self, key: str, rate: RateLimitItem) -> asyncio.Task[int]:
         # One at a time for each person: many requests at one moment share its answer instead of one block each.
         if key not in self._asking:
-            self._asking[key] = asyncio.ensure_future(self._ask(key, rate))
+            asking = self._asking[key] = asyncio.ensure_future(self._ask(key, rate))
+            # Everybody who asked may have given up waiting, and then nobody hears of a failure.
+            asking.add_done_callback(lambda done: done.cancelled() or done.exception())
         return self._asking[key]
 
     @prompt

@@ -395,7 +395,6 @@ def stores(runner: asyncio.Runner, database_uri: str) -> Iterator[Stores]:
     made = runner.run(opened())
     yield made
     made.database.client.close()
-    made.database.client.close()
 
 
 def test_whatever_happens_the_end_is_that_of_an_undisturbed_import(runner: asyncio.Runner, stores: Stores) -> None:
