@@ -178,7 +178,7 @@ class JobStore:
         """Jobs in one of these statuses that the engine has to look at now, the longest waiting first."""
         query = {"not_before": {"$exists": True}, "status": {"$in": sorted(statuses)}, **DUE}
         found = self._jobs.find(query).sort("not_before", ASCENDING).limit(limit)
-        return [as_job(document) async for document in found]
+        return [job async for document in found if (job := if_readable(document))]
 
 
 def _waiting(state: State, provider: str) -> Document:

@@ -116,6 +116,13 @@ async def test_the_longest_waiting_is_due_first(stores: Stores) -> None:
 
 
 @pytest.mark.gen_test
+async def test_a_job_that_another_version_wrote_keeps_no_other_from_being_due(stores: Stores) -> None:
+    strange, plain = await stores.fetching(), await stores.fetching()
+    await stores.put(strange.id, cursor="invented later")
+    assert ids_of(await stores.jobs.due(frozenset({Status.FETCHING}), 10)) == [plain.id]
+
+
+@pytest.mark.gen_test
 async def test_only_the_statuses_asked_for_are_due_whoever_owns_them(stores: Stores) -> None:
     jobs = {status: await stores.fetching(user) for status, user in zip(Status, [USER, STRANGER] * 4, strict=False)}
     for status, job in jobs.items():
