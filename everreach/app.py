@@ -44,6 +44,7 @@ from storage.rate_limits import RateLimits
 
 _HEADER_LIMIT: Final = 32768  # Bytes: a signed-in person's token may be several thousand.
 _REQUEST_LIMIT: Final = 1024 * 1024  # Bytes: what is above our own limit, and below this, gets an answer in JSON.
+_BODY_SECONDS: Final = 30.0  # For a body to arrive; whoever sends slower only holds the connection.
 _BACKLOG: Final = 4096  # Connections that wait to be taken: a burst shall wait a moment and not be turned away.
 
 
@@ -92,7 +93,10 @@ class Node:
         sockets = self._given or listen(self._config)
         self.port: int = sockets[0].getsockname()[1]
         server = HTTPServer(
-            make_application(self.services), max_header_size=_HEADER_LIMIT, max_buffer_size=_REQUEST_LIMIT
+            make_application(self.services),
+            max_header_size=_HEADER_LIMIT,
+            max_buffer_size=_REQUEST_LIMIT,
+            body_timeout=_BODY_SECONDS,
         )
         server.add_sockets(sockets)
         stack.push_async_callback(server.close_all_connections)

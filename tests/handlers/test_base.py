@@ -89,6 +89,19 @@ async def test_what_is_no_request_ends_the_connection_and_nothing_else(world: Wo
     assert (await world.fetch(f"{world.origin}/livez")).status == 200
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("everreach.app._BODY_SECONDS", 0.3)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.gen_test
+async def test_a_body_that_does_not_come_to_its_end_ends_the_connection(world: World) -> None:
+    head = f"POST {BASE}/google/start HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    assert await raw_request(world, f"{head}half of it".encode()) == b""
+    assert (await world.fetch(f"{world.origin}/livez")).status == 200
+
+
 @pytest.mark.gen_test
 async def test_headers_of_16_kib_are_read(world: World) -> None:
     answer = await world.fetch(f"{world.origin}/livez", **{"X-Large": "x" * 16384})
