@@ -23,7 +23,7 @@ DUPLICATE: Final = 11000
 DOCUMENT_LIMIT: Final = 16 * 1024 * 1024
 """Bytes, https://www.mongodb.com/docs/manual/reference/limits/."""
 
-AT_ONCE: Final = 4
+AT_ONCE: Final = 2
 """Bulk writes that a process has under way: more only keep each other, and whoever asks for a status, waiting."""
 
 UNENCODABLE: Final = (bson.errors.BSONError, OverflowError, UnicodeError)
