@@ -99,7 +99,7 @@ class Config(BaseSettings):
     @field_validator("next_public_base_url")
     @classmethod
     def _base_url_for_providers(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and (info.data.get("google_client_id") or info.data.get("microsoft_client_id")):
+        if value is None and any(known for name, known in info.data.items() if name.endswith("_client_id")):
             raise ValueError("set our public address: the providers send people back to it")
         return value
 
@@ -126,7 +126,7 @@ class Config(BaseSettings):
             raise SettingsError([_sentence(problem["loc"], problem["msg"]) for problem in error.errors()]) from None
 
     def oauth_client(self, provider: str) -> OAuthClient | None:
-        """The client of `google` or `microsoft`, None unless both its id and its secret are set."""
+        """The client of a provider, by its name; None unless both its id and its secret are set."""
         client_id, secret = self.client_id(provider), self.client_secret(provider)
         return OAuthClient(client_id, secret, self.redirect_uri(provider)) if client_id and secret else None
 

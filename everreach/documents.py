@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from everreach.job import Job, Status
 
 Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"}, examples=["4048e7a4-ec72-4371-a308-78fb4293aca4"])]
-ProviderName = Annotated[str, Meta(description="`google` or `microsoft`.", examples=["google"])]
+ProviderName = Annotated[str, Meta(description="The provider, as in the path of `start`.", examples=["google"])]
 Shown = Annotated[Status, Meta(examples=["processing"])]
 Percent = Annotated[float, Meta(ge=0, le=100, examples=[50.0])]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2025-11-02T16:00:00Z"])]

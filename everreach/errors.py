@@ -31,6 +31,7 @@
 The docstring of a class is the message a person reads, unless the raiser has a better one.
 """
 
+from collections.abc import Iterable
 from inspect import getdoc
 from typing import ClassVar, Self
 
@@ -101,9 +102,17 @@ class BadRequestError(ApiError):
 
 
 class InvalidProviderError(BadRequestError):
-    """Provider must be google or microsoft."""
+    """There is no such provider."""
 
     title = "Invalid Provider"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(f"Provider must be {' or '.join(names)}.")
+
+    @classmethod
+    def example(cls) -> Self:
+        """The message names those that there are."""
+        return cls(["google", "microsoft"])
 
 
 class NotConfiguredError(BadRequestError):

@@ -32,7 +32,7 @@ class ConsentHandler(BaseHandler):
         """The provider. Raises InvalidProviderError, or NotConfiguredError with the page where that is mended."""
         provider = self.services.providers.get(name)
         if provider is None:
-            raise InvalidProviderError
+            raise InvalidProviderError(self.services.providers)
         if not provider.configured:
             settings = f"{name.upper()}_CLIENT_ID and {name.upper()}_CLIENT_SECRET"
             message = f"{provider.title} OAuth not configured. Please set {settings}."

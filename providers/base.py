@@ -66,7 +66,7 @@ class Provider(ABC):
     title: ClassVar[str]
     setup_url: ClassVar[str]
     scopes: ClassVar[tuple[str, ...]]
-    authorize_extras: ClassVar[dict[str, str]]
+    authorize_extras: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self, client: OAuthClient | None, authorize_url: str, token_url: str, http: Http, revoke_url: str = ""

@@ -1,6 +1,5 @@
 // What a job and a contact are called, in a person's words.
 
-const NAMES = { google: "Google", microsoft: "Microsoft" };
 const STATES = {
   pending: "Waiting",
   authenticating: "Waiting for you",
@@ -20,7 +19,7 @@ const WHOLE = new Intl.NumberFormat("en");
 const MOMENT = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 
 export const number = (value) => WHOLE.format(value);
-export const providerName = (provider) => NAMES[provider] ?? provider;
+export const providerName = (provider) => provider.slice(0, 1).toUpperCase() + provider.slice(1);
 export const stateName = (status) => STATES[status] ?? status;
 export const processed = (job) => job.imported_contacts + job.skipped_contacts + job.failed_contacts;
 export const waiting = (job) => job.status === "authenticating" || job.status === "pending";

@@ -1,0 +1,420 @@
+"""What every provider keeps. Its test subclasses this and adds constants and recorded replies, and what is its own."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, cast
+from urllib.parse import parse_qs
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from everreach import errors
+from everreach.contact import Contact, Entry, Page
+from everreach.errors import (
+    BrokenListingError,
+    ProviderError,
+    ReconnectError,
+    ThrottledError,
+    TokenRejectedError,
+    TransientError,
+)
+from providers import REGISTRY, connect
+from providers.base import Account, Grant, Provider
+from providers.http import RETRIES, origin
+from tests.providers.test_tolerant import JSON, SCALARS
+from tests.providers.wire import ORIGIN, Sent, Wire, config, playing, recorded, refusal, reply
+
+FOREIGN = ("https://evil.example/contacts", "http://{host}/contacts", "https://{host}@evil.example/", "//x", "/x", "x")
+
+
+class ProviderContract:
+    """The code flow, the grants, the listing, the refusals and the contacts of one provider.
+
+    Where a request is compared whole the subclass says what it has to be; what is left out holds for every provider.
+    """
+
+    kind: ClassVar[type[Provider]]
+    authorize_url: ClassVar[str]
+    asks: ClassVar[dict[str, str]]
+    """What the consent page is asked beside what every provider's is: `scope`, and whatever is its own."""
+    token_url: ClassVar[str]
+    revoke_url: ClassVar[str | None] = None
+    """None where the provider has no way to end a grant."""
+    granted: ClassVar[dict[str, Any]] = {
+        "access_token": "the-access",
+        "refresh_token": "the-refresh",
+        "token_type": "Bearer",
+        "expires_in": 3599,
+    }
+    """What the token endpoint answers to a good code."""
+    allowing: ClassVar[tuple[str, ...]]
+    """Scopes as the token endpoint names them, with which contacts may be read."""
+    refusing: ClassVar[tuple[str, ...]]
+    """Scopes with which they may not: what is left when a person unticks the contacts."""
+
+    account_url: ClassVar[str]
+    account_reply: ClassVar[dict[str, Any]]
+    account: ClassVar[Account]
+
+    listing_url: ClassVar[str]
+    """Where the contacts are, without the query."""
+    first: ClassVar[dict[str, Any]]
+    """A first page after which more come."""
+    last: ClassVar[dict[str, Any]]
+    """A page without contacts after which nothing comes."""
+    items: ClassVar[str]
+    """The name under which the contacts stand in a page."""
+    onward: ClassVar[str]
+    """The name under which a page says what comes next."""
+    links: ClassVar[bool] = False
+    """Whether that is a whole address."""
+    total: ClassVar[int | None] = None
+    """How many contacts the first page says that there are."""
+    identified: ClassVar[dict[str, Any]]
+    """The least that is a contact: one with an id."""
+    known_as: ClassVar[tuple[str, str | None]]
+    """The id and the etag of the first page's first contact."""
+    contact: ClassVar[Contact]
+    """That contact as it is stored."""
+    refusals: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Replies to a page's request with the `error` that each is, and what it `says`."""
+
+    def provider(self, wire: Wire) -> Provider:
+        return cast("Any", self.kind)(config(), wire)
+
+    async def page(self, *bodies: object, position: str | None = None) -> Page:
+        """The page that the provider makes of these replies, after which come empty ones."""
+        return await self.provider(self.answering(*bodies)).page("the-token", position)
+
+    def answering(self, *bodies: object) -> Wire:
+        return playing(*map(reply, bodies), reply(self.last))
+
+    def listing(self, *contacts: object) -> dict[str, Any]:
+        return {**self.last, self.items: contacts}
+
+    async def position(self) -> str:
+        """Where the second page is."""
+        position = (await self.page(self.first)).next
+        assert position
+        return position
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """One test for each case that the subclass brings."""
+        for argument, cases in (("allowed", self.allowing), ("refused", self.refusing), ("case", self.refusals)):
+            if argument in metafunc.fixturenames:
+                metafunc.parametrize(argument, list(cases))
+
+    # The code flow.
+
+    def test_it_is_there_by_a_name_that_the_app_can_read(self) -> None:
+        assert re.fullmatch(r"[a-z]\w*", self.kind.name)
+        assert self.kind.title
+        assert self.kind.setup_url.startswith("https://")
+        assert self.kind in REGISTRY
+        assert type(connect(config(), playing(reply()))[self.kind.name]) is self.kind
+
+    def test_it_cannot_bend_the_flow(self) -> None:
+        for name in ("authorization_url", "exchange", "refresh", "revoke", "_read"):
+            assert getattr(Provider, name).__final__
+            assert name not in vars(self.kind)
+        assert "_token" not in vars(self.kind)
+        assert "_token_refusal" not in vars(self.kind)
+
+    @pytest.mark.gen_test
+    async def test_taken_out_of_the_settings_it_says_so_and_asks_nobody(self) -> None:
+        wire = playing(reply())
+        name = self.kind.name
+        provider = cast("Any", self.kind)(config().model_copy(update={f"{name}_client_secret": None}), wire)
+        assert not provider.configured
+        with pytest.raises(ProviderError, match=f"{self.kind.title} is not configured any more"):
+            provider.authorization_url("state", "challenge")
+        with pytest.raises(ProviderError, match="not configured"):
+            await provider.refresh("old")
+        assert wire.sent == []
+
+    def test_the_consent_page_is_asked_with_the_state_and_the_challenge(self) -> None:
+        provider = self.provider(playing(reply()))
+        assert provider.configured
+        url, _, query = provider.authorization_url("the-state", "the-challenge").partition("?")
+        assert url == self.authorize_url
+        assert {name: value for name, [value] in parse_qs(query, strict_parsing=True).items()} == {
+            "client_id": f"{self.kind.name}-id",
+            "redirect_uri": f"{ORIGIN}/api/v1/contacts/import/{self.kind.name}/callback",
+            "response_type": "code",
+            "state": "the-state",
+            "code_challenge": "the-challenge",
+            "code_challenge_method": "S256",
+            **self.asks,
+        }
+
+    @pytest.mark.gen_test
+    async def test_a_code_is_exchanged_with_its_verifier(self) -> None:
+        wire = playing(reply(self.granted))
+        grant = await self.provider(wire).exchange("4/0Ab~+c", "the-verifier")
+        fields = {
+            "grant_type": "authorization_code",
+            "code": "4/0Ab~+c",
+            "code_verifier": "the-verifier",
+            "redirect_uri": f"{ORIGIN}/api/v1/contacts/import/{self.kind.name}/callback",
+        }
+        assert wire.sent == [Sent("POST", self.token_url, {}, {**fields, **self._credentials()})]
+        assert (grant.access_token, grant.refresh_token) == (
+            self.granted["access_token"],
+            self.granted["refresh_token"],
+        )
+        assert self.provider(wire).allows_contacts(grant)
+        lifetime, left = self.granted["expires_in"], grant.expires_at - datetime.now(UTC)
+        assert timedelta(seconds=lifetime - 9) < left <= timedelta(seconds=lifetime)
+
+    @pytest.mark.gen_test
+    async def test_a_refresh_keeps_what_the_provider_leaves_out(self) -> None:
+        wire = playing(reply({"access_token": "new", "expires_in": 3599, "token_type": "Bearer"}))
+        grant = await self.provider(wire).refresh("old")
+        fields = {"grant_type": "refresh_token", "refresh_token": "old", **self._credentials()}
+        assert wire.sent == [Sent("POST", self.token_url, {}, fields)]
+        assert (grant.access_token, grant.refresh_token, grant.scopes) == ("new", None, None)
+
+    @pytest.mark.gen_test
+    async def test_a_consent_may_bring_no_refresh_token(self) -> None:
+        kept = {name: value for name, value in self.granted.items() if name != "refresh_token"}
+        grant = await self.provider(playing(reply(kept))).exchange("c", "v")
+        assert (grant.access_token, grant.refresh_token) == (self.granted["access_token"], None)
+
+    @pytest.mark.gen_test
+    async def test_an_exchange_is_never_repeated_and_a_refresh_is(self) -> None:
+        wire = playing(reply(b"oops", 500))
+        with pytest.raises(TransientError):
+            await self.provider(wire).exchange("c", "v")
+        assert len(wire.sent) == 1
+        with pytest.raises(TransientError):
+            await self.provider(wire).refresh("r")
+        assert len(wire.sent) == 1 + 1 + RETRIES
+
+    @pytest.mark.parametrize(
+        ("name", "error"),
+        [
+            ("revoked", ReconnectError),
+            ("consent_required", ReconnectError),
+            ("wrong_secret", ProviderError),
+            ("malformed", ProviderError),
+            ("html", ProviderError),
+            ("later", TransientError),
+            ("unavailable", TransientError),
+            ("bad_gateway", TransientError),
+            ("unavailable_for_a_while", ThrottledError),
+            ("too_many", ThrottledError),
+        ],
+    )
+    @pytest.mark.gen_test
+    async def test_each_refusal_of_a_token_has_its_meaning(self, name: str, error: type[ProviderError]) -> None:
+        provider = self.provider(playing(refusal(recorded("token_errors")[name])))
+        for call in (provider.exchange("c", "v"), provider.refresh("r")):
+            with pytest.raises(ProviderError) as refused:
+                await call
+            assert type(refused.value) is error
+            assert "AADSTS" not in refused.value.message
+            assert "invalid" not in refused.value.message
+
+    def test_scopes_that_are_not_named_are_all_that_were_asked_for(self) -> None:
+        assert self._allows(None)
+
+    def test_scopes_that_hold_the_contacts_are_enough(self, allowed: str) -> None:
+        assert self._allows(frozenset(allowed.split()))
+
+    def test_contacts_left_unticked_are_noticed(self, refused: str) -> None:
+        assert not self._allows(frozenset(refused.split()))
+        assert not self._allows(frozenset())
+
+    @pytest.mark.gen_test
+    async def test_a_grant_is_revoked_with_the_token_alone_or_not_at_all(self) -> None:
+        for answer in (reply({}), reply({"error": "invalid_token"}, 400)):
+            wire = playing(answer)
+            assert await self.provider(wire).revoke("the-token") is bool(self.revoke_url)
+            asked = [Sent("POST", self.revoke_url, {}, {"token": "the-token"})] if self.revoke_url else []
+            assert wire.sent == asked
+
+    # The account and the listing.
+
+    @pytest.mark.gen_test
+    async def test_the_account_has_an_id_that_lasts_and_a_name(self) -> None:
+        wire = playing(reply(self.account_reply))
+        assert await self.provider(wire).account("the-token") == self.account
+        [sent] = wire.sent
+        assert (sent.method, sent.url.partition("?")[0]) == ("GET", self.account_url)
+        assert sent.headers["Authorization"] == "Bearer the-token"
+
+    @pytest.mark.gen_test
+    async def test_a_listing_is_read_from_its_first_page_to_its_last(self) -> None:
+        wire = self.answering(self.first)
+        first = await self.provider(wire).page("the-token", None)
+        # Another process may go on.
+        last = await self.provider(wire).page("the-token", first.next)
+        assert (len(first.entries), first.total) == (len(self.first[self.items]), self.total)
+        assert (list(last.entries), last.next) == ([], None)
+        assert wire.sent[0].url.partition("?")[0] == self.listing_url
+        assert wire.sent[-1].url != wire.sent[0].url
+        assert {sent.headers["Authorization"] for sent in wire.sent} == {"Bearer the-token"}
+        assert {sent.method for sent in wire.sent} == {"GET"}
+
+    @pytest.mark.gen_test
+    async def test_a_position_leads_to_the_same_page_whenever_it_is_used(self) -> None:
+        position = json.loads(json.dumps(await self.position()))
+        asked = []
+        for _ in range(2):
+            wire = self.answering(self.first)
+            page = await self.provider(wire).page("the-token", position)
+            assert len(page.entries) == len(self.first[self.items])
+            asked.append(wire.sent[0].url)
+        assert asked[0] == asked[1]
+
+    @pytest.mark.gen_test
+    async def test_a_book_may_be_empty(self) -> None:
+        for nothing in (self.last, {}, {**self.last, self.items: None}, {**self.last, self.onward: None}):
+            page = await self.page(nothing)
+            assert (list(page.entries), page.next) == ([], None)
+
+    @pytest.mark.parametrize("foreign", FOREIGN)
+    @pytest.mark.gen_test
+    async def test_the_token_goes_nowhere_else_whatever_comes_next(self, foreign: str) -> None:
+        home = origin(self.listing_url)
+        assert home is not None
+        wire = self.answering({**self.first, self.onward: foreign.format(host=home[1])})
+        with suppress(ProviderError):
+            page = await self.provider(wire).page("the-token", None)
+            if self.links:
+                with pytest.raises(BrokenListingError, match="foreign address"):
+                    await self.provider(wire).page("the-token", page.next)
+            elif page.next:
+                await self.provider(wire).page("the-token", page.next)
+        assert {origin(sent.url) for sent in wire.sent} == {home}
+
+    # What may go wrong with a page.
+
+    @pytest.mark.parametrize(
+        ("status", "headers", "error", "tries"),
+        [
+            (401, {}, TokenRejectedError, 1),
+            (403, {}, ProviderError, 1),
+            (429, {"retry_after": "2.5"}, ThrottledError, 1),
+            (429, {}, ThrottledError, 1),
+            (503, {"retry_after": "120"}, ThrottledError, 1),
+            (503, {}, TransientError, 1 + RETRIES),
+            (500, {}, TransientError, 1 + RETRIES),
+            (502, {}, TransientError, 1 + RETRIES),
+            (408, {}, TransientError, 1 + RETRIES),
+            (418, {}, ProviderError, 1),
+            (302, {"location": "https://evil.example/"}, ProviderError, 1),
+        ],
+    )
+    @pytest.mark.gen_test
+    async def test_each_status_of_a_page_has_its_meaning(
+        self, status: int, headers: dict[str, str], error: type[ProviderError], tries: int
+    ) -> None:
+        wire = playing(reply(b"<html>no</html>", status, **headers))
+        with pytest.raises(ProviderError) as refused:
+            await self.provider(wire).page("the-token", None)
+        assert type(refused.value) is error
+        assert len(wire.sent) == tries
+        if isinstance(refused.value, ThrottledError):
+            assert refused.value.retry_after == (float(headers["retry_after"]) if headers else None)
+
+    @pytest.mark.gen_test
+    async def test_each_recorded_refusal_has_its_meaning(self, case: str) -> None:
+        said = self.refusals[case]
+        provider = self.provider(playing(refusal(said)))
+        for place in (None, await self.position()):
+            with pytest.raises(ProviderError) as refused:
+                await provider.page("the-token", place)
+            assert type(refused.value) is getattr(errors, said["error"])
+            assert said.get("says", "") in refused.value.message
+            assert getattr(refused.value, "retry_after", None) == said.get("retry_after")
+
+    @pytest.mark.gen_test
+    async def test_a_page_that_makes_no_sense_is_asked_for_again(self) -> None:
+        nonsense = (reply(b"<html>"), reply(b"oops", 503), reply(b"null"))
+        wire = playing(*nonsense, reply(self.first), reply(self.last))
+        page = await self.provider(wire).page("the-token", None)
+        assert len(page.entries) == len(self.first[self.items])
+        assert len({sent.url for sent in wire.sent[:4]}) == 1
+
+    @pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b""])
+    @pytest.mark.gen_test
+    async def test_a_page_that_never_makes_sense_is_a_passing_error(self, body: bytes) -> None:
+        wire = playing(reply(body))
+        with pytest.raises(TransientError):
+            await self.provider(wire).page("the-token", None)
+        assert len(wire.sent) == 1 + RETRIES
+
+    # The contacts.
+
+    @pytest.mark.gen_test
+    async def test_a_contact_has_the_shape_that_is_stored(self) -> None:
+        one = (await self.page(self.first)).entries[0]
+        assert (one.id, one.etag) == self.known_as
+        assert one.contact == self.contact
+        assert one.error is None
+
+    @pytest.mark.gen_test
+    async def test_an_entry_keeps_what_was_sent_letter_for_letter(self) -> None:
+        sent = json.dumps(self.identified)[:-1].encode() + b', "unheard": [1e0,  "\\u00e4"]}'
+        body = json.dumps(self.listing("HERE")).encode().replace(b'"HERE"', sent)
+        (one,) = (await self.page(body)).entries
+        assert (one.error, msgspec.json.encode(one.raw)) == (None, sent)
+
+    @pytest.mark.gen_test
+    async def test_what_is_no_contact_fails_alone_and_is_known_again(self) -> None:
+        body = self.listing(self.identified, {}, None, 7, "x", [self.identified], self.identified)
+        place = await self.position()
+        pages = [await self.page(body, position=position) for position in (None, None, place)]
+        for page in pages:
+            assert [one.error is None for one in page.entries] == [True, *[False] * 5, True]
+            assert [one.contact is None for one in page.entries] == [False, *[True] * 5, False]
+        lost, again, elsewhere = ([one.id for one in page.entries[1:-1]] for page in pages)
+        assert lost == again
+        assert len({*lost, *elsewhere}) == 2 * len(lost)
+
+    def test_whatever_it_sends_is_a_page_that_can_be_written_down(self) -> None:
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            place = runner.run(self.position())
+
+            @settings(max_examples=150, deadline=None)
+            @given(self._documents(), st.sampled_from((None, place)))
+            def holds(document: dict[str, Any], position: str | None) -> None:
+                page = runner.run(self.page(document, position=position))
+                assert all(isinstance(one, Entry) and one.id and (one.contact or one.error) for one in page.entries)
+                assert page.next is None or page.next
+                msgspec.json.encode([(one.id, one.etag, one.contact, one.raw) for one in page.entries])
+
+            holds()
+
+    def _documents(self) -> st.SearchStrategy[dict[str, Any]]:
+        """Pages in which everything stands in its place, and is anything."""
+        words = sorted(set(_words(self.first)))
+        part = st.dictionaries(st.sampled_from(words), SCALARS | JSON, max_size=5)
+        contact = st.dictionaries(
+            st.sampled_from(words), SCALARS | part | st.lists(part | JSON, max_size=3) | JSON, max_size=6
+        )
+        contacts = st.lists(contact | JSON, max_size=3) | JSON
+        return st.fixed_dictionaries({}, optional={**dict.fromkeys(self.first, JSON), self.items: contacts})
+
+    def _credentials(self) -> dict[str, str]:
+        return {"client_id": f"{self.kind.name}-id", "client_secret": f"{self.kind.name}-word"}
+
+    def _allows(self, scopes: frozenset[str] | None) -> bool:
+        return self.provider(playing(reply())).allows_contacts(Grant("a", None, datetime.now(UTC), scopes))
+
+
+def _words(value: object) -> Iterator[str]:
+    """Every field's name, however deep."""
+    if isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        for item in value:
+            yield from _words(item)
