@@ -18,6 +18,7 @@ from everreach.errors import SettingsError
 from everreach.setting_types import (
     KEY_ADVICE,
     EncryptionKeys,
+    Endpoint,
     JwtSecret,
     MongoUri,
     Rate,
@@ -76,13 +77,13 @@ class Config(BaseSettings):
     webhook_urls: WebhookUrls = ()
     webhook_secrets: WebhookSecrets = Field((), validate_default=True)
 
-    google_authorize_url: Url = "https://accounts.google.com/o/oauth2/v2/auth"
-    google_token_url: Url = "https://oauth2.googleapis.com/token"
-    google_revoke_url: Url = "https://oauth2.googleapis.com/revoke"
-    google_userinfo_url: Url = "https://www.googleapis.com/oauth2/v2/userinfo"
+    google_authorize_url: Endpoint = "https://accounts.google.com/o/oauth2/v2/auth"
+    google_token_url: Endpoint = "https://oauth2.googleapis.com/token"
+    google_revoke_url: Endpoint = "https://oauth2.googleapis.com/revoke"
+    google_userinfo_url: Endpoint = "https://www.googleapis.com/oauth2/v2/userinfo"
     google_people_url: Url = "https://people.googleapis.com"
-    microsoft_authorize_url: Url = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"
-    microsoft_token_url: Url = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
+    microsoft_authorize_url: Endpoint = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"
+    microsoft_token_url: Endpoint = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
     microsoft_graph_url: Url = "https://graph.microsoft.com"
 
     @field_validator("everreach_data_dir")

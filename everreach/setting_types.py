@@ -38,6 +38,10 @@ def _http_url(value: str) -> str:
         raise ValueError("give a whole URL such as https://api.example.com")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("give a URL without credentials, query and fragment")
+    return value
+
+
+def _without_last_slash(value: str) -> str:
     return value.rstrip("/")
 
 
@@ -139,7 +143,10 @@ def _is_text(raw: bytes) -> bool:
     return True
 
 
-Url = Annotated[str, AfterValidator(_http_url)]
+Endpoint = Annotated[str, AfterValidator(_http_url)]
+"""The whole address of one thing, letter for letter: to some servers a slash at the end makes a difference."""
+Url = Annotated[Endpoint, AfterValidator(_without_last_slash)]
+"""An address to which paths are added."""
 Rate = Annotated[str, AfterValidator(_rate)]
 EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
 MongoUri = Annotated[SecretStr, AfterValidator(_mongodb_uri)]

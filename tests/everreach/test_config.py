@@ -386,6 +386,10 @@ def test_a_trailing_slash_is_trimmed() -> None:
     assert (config.google_people_url, config.supabase_url) == ("https://people.example/base", "https://ref.supabase.co")
 
 
+def test_an_endpoint_keeps_its_last_slash() -> None:
+    assert Config.load(google_token_url="https://token.example/oauth2/").google_token_url.endswith("/oauth2/")
+
+
 def test_rates_are_read_as_rates() -> None:
     config = Config.load(rate_limit_start="3/hour", rate_limit_status="10 per 30 second")
     assert (config.start_rate, config.status_rate) == (parse("3/hour"), parse("10 per 30 second"))

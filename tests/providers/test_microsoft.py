@@ -35,6 +35,7 @@ CONTACT: Contact = {
 
 class TestMicrosoft(ProviderContract):
     kind = Microsoft
+    setup_url = "https://portal.azure.com/"
     authorize_url = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"
     asks = {"scope": f"{GRAPH}/Contacts.Read {GRAPH}/User.Read offline_access", "response_mode": "query"}
     token_url = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
