@@ -16,6 +16,7 @@ from everreach.config import Config
 from everreach.setting_types import new_key
 from everreach.tokens import issue
 from handlers import BASE
+from providers import REGISTRY
 from providers.sandbox.app import Sandbox, make_app
 from storage.mongo import Database, connect
 from tests.documented import check_documented
@@ -60,6 +61,7 @@ class World:
         reserved.close()
         urls = {**self.sandbox.urls(self.sandbox_url), **self.sandbox.credentials()}
         return {
+            **{f"{kind.name}_client_{part}": part for kind in REGISTRY for part in ("id", "secret")},
             **{name.lower(): value for name, value in urls.items()},
             "_env_file": None,
             "host": "127.0.0.1",

@@ -5,16 +5,13 @@ import asyncio
 import pytest
 
 from handlers import health as health_module
+from providers import REGISTRY
 from tests.handlers.edge import PRIMARY_GOES, check_error, check_headers, database_failing
 from tests.world import Answer, World
 
-HALF = {"google_client_secret": None, "microsoft_client_id": None}
-NONE = {
-    "google_client_id": None,
-    "google_client_secret": None,
-    "microsoft_client_id": "",
-    "microsoft_client_secret": "",
-}
+NONE = {f"{kind.name}_client_{part}": None for kind in REGISTRY for part in ("id", "secret")}
+HALF = {**NONE, "google_client_id": "id", "microsoft_client_secret": "word"}
+EMPTY = dict.fromkeys(NONE, "")
 
 
 async def health(world: World) -> Answer:
@@ -30,7 +27,7 @@ async def health(world: World) -> Answer:
 
 def provider(world: World, name: str, *, id_set: bool = True, secret_set: bool = True) -> dict[str, object]:
     """What health has to say of a provider."""
-    pages = {"google": "https://console.cloud.google.com/", "microsoft": "https://portal.azure.com/"}
+    pages = {kind.name: kind.setup_url for kind in REGISTRY}
     return {
         "configured": id_set and secret_set,
         "client_id_set": id_set,
@@ -41,19 +38,19 @@ def provider(world: World, name: str, *, id_set: bool = True, secret_set: bool =
 
 
 @pytest.mark.gen_test
-async def test_with_both_providers_it_is_healthy(world: World) -> None:
+async def test_with_every_provider_it_is_healthy(world: World) -> None:
     body = (await health(world)).json
     assert body["status"] == "healthy"
-    assert body["providers"] == {name: provider(world, name) for name in ("google", "microsoft")}
+    assert body["providers"] == {kind.name: provider(world, kind.name) for kind in REGISTRY}
 
 
 @pytest.mark.settings(microsoft_client_id=None, microsoft_client_secret=None)
 @pytest.mark.gen_test
-async def test_with_one_provider_it_is_partial(world: World) -> None:
+async def test_without_one_provider_it_is_partial(world: World) -> None:
     body = (await health(world)).json
     assert body["status"] == "partial"
-    nothing = provider(world, "microsoft", id_set=False, secret_set=False)
-    assert body["providers"] == {"google": provider(world, "google"), "microsoft": nothing}
+    assert body["providers"]["google"] == provider(world, "google")
+    assert body["providers"]["microsoft"] == provider(world, "microsoft", id_set=False, secret_set=False)
 
 
 @pytest.mark.settings(google_client_secret=None)
@@ -61,8 +58,8 @@ async def test_with_one_provider_it_is_partial(world: World) -> None:
 async def test_half_a_provider_is_none(world: World) -> None:
     body = (await health(world)).json
     assert body["status"] == "partial"
-    half = provider(world, "google", secret_set=False)
-    assert body["providers"] == {"google": half, "microsoft": provider(world, "microsoft")}
+    assert body["providers"]["google"] == provider(world, "google", secret_set=False)
+    assert body["providers"]["microsoft"] == provider(world, "microsoft")
 
 
 @pytest.mark.settings(**HALF)
@@ -74,7 +71,7 @@ async def test_with_two_halves_it_is_unhealthy(world: World) -> None:
     assert body["providers"]["microsoft"] == provider(world, "microsoft", id_set=False)
 
 
-@pytest.mark.settings(**NONE)
+@pytest.mark.settings(**EMPTY)
 @pytest.mark.gen_test
 async def test_without_any_provider_it_is_unhealthy(world: World) -> None:
     body = (await health(world)).json

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -24,7 +24,7 @@ from everreach.errors import (
     TokenRejectedError,
     TransientError,
 )
-from providers import REGISTRY, connect
+from providers import connect
 from providers.base import Account, Grant, Provider
 from providers.http import RETRIES, origin
 from tests.providers.test_tolerant import JSON, SCALARS
@@ -87,8 +87,9 @@ class ProviderContract:
     refusals: ClassVar[dict[str, dict[str, Any]]] = {"forbidden": {"status": 403, "error": "ProviderError", "body": ""}}
     """Replies to a page's request with the `error` that each is, and what it `says`."""
 
-    def provider(self, wire: Wire) -> Provider:
-        return cast("Any", self.kind)(config(), wire)
+    def provider(self, wire: Wire, **changes: object) -> Provider:
+        """The provider as the registry makes it, with these changes to the settings."""
+        return connect(config().model_copy(update=changes), wire)[self.kind.name]
 
     async def page(self, *bodies: object, position: str | None = None) -> Page:
         """The page that the provider makes of these replies, after which come empty ones."""
@@ -118,8 +119,7 @@ class ProviderContract:
         assert re.fullmatch(r"[a-z]\w*", self.kind.name)
         assert self.kind.title
         assert self.kind.setup_url == self.setup_url
-        assert self.kind in REGISTRY
-        assert type(connect(config(), playing(reply()))[self.kind.name]) is self.kind
+        assert type(self.provider(playing(reply()))) is self.kind
 
     def test_it_cannot_bend_the_flow(self) -> None:
         for name in ("authorization_url", "exchange", "refresh", "revoke", "_read"):
@@ -131,8 +131,7 @@ class ProviderContract:
     @pytest.mark.gen_test
     async def test_taken_out_of_the_settings_it_says_so_and_asks_nobody(self) -> None:
         wire = playing(reply())
-        name = self.kind.name
-        provider = cast("Any", self.kind)(config().model_copy(update={f"{name}_client_secret": None}), wire)
+        provider = self.provider(wire, **{f"{self.kind.name}_client_secret": None})
         assert not provider.configured
         with pytest.raises(ProviderError, match=f"{self.kind.title} is not configured any more"):
             provider.authorization_url("state", "challenge")
@@ -277,8 +276,9 @@ class ProviderContract:
 
     @pytest.mark.gen_test
     async def test_a_book_may_be_empty(self) -> None:
-        for more in ({}, {self.items: None}, {self.items: []}, {self.onward: None}, {self.onward: ""}):
-            page = await self.page({**self.last, **more})
+        ends: list[dict[str, Any]] = [{}, {self.items: None}, {self.items: []}, {self.onward: None}, {self.onward: ""}]
+        for end in ends:
+            page = await self.page({**self.last, **end})
             assert (list(page.entries), page.next) == ([], None)
 
     @pytest.mark.parametrize("foreign", FOREIGN)

@@ -20,7 +20,7 @@ from yarl import URL
 from everreach.errors import BrokenListingError, ProviderError, ThrottledError, TransientError
 from providers import http as http_module
 from providers.http import RETRIES, Http, Reply, origin
-from tests.providers.test_base import Wire, reply
+from tests.providers.wire import Wire, reply
 
 HOME = "https://graph.microsoft.com/v1.0/me"
 NOW = "Wed, 21 Oct 2026 07:28:00 GMT"
