@@ -14,32 +14,6 @@ READONLY = "https://www.googleapis.com/auth/contacts.readonly"
 EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 
-CONTACT: Contact = {
-    "display_name": "Ada King",
-    "email": "ada@ex.org",
-    "phone": "+442079460958",
-    "emails": [
-        {"value": "Ada@Ex.org", "type": "work", "primary": True},
-        {"value": "old@ex.org", "type": "home", "primary": False},
-    ],
-    "phones": [
-        {"value": "+442079460958", "type": "mobile", "primary": True},
-        {"value": "ext. 12", "type": "workPager", "primary": False},
-    ],
-    "addresses": [
-        {
-            "type": "home",
-            "formatted": "1 A St\nLondon N1",
-            "street": "1 A St",
-            "city": "London",
-            "postal_code": "N1",
-            "country": "UK",
-        }
-    ],
-    "organizations": [{"type": "work", "name": "Ex Ltd", "title": "Analyst", "department": "Engines"}],
-}
-
-
 class TestGoogle(ProviderContract):
     kind = Google
     setup_url = "https://console.cloud.google.com/"
@@ -58,7 +32,31 @@ class TestGoogle(ProviderContract):
     last = {"totalItems": 0}
     items, onward, total = "connections", "nextPageToken", 1234
     identified = {"resourceName": "people/1"}
-    known_as, contact = ("12d5", "%EggBAgMFCQo3PT4aBAECBQc="), CONTACT
+    known_as = ("12d5", "%EggBAgMFCQo3PT4aBAECBQc=")
+    contact = {
+        "display_name": "Ada King",
+        "email": "ada@ex.org",
+        "phone": "+442079460958",
+        "emails": [
+            {"value": "Ada@Ex.org", "type": "work", "primary": True},
+            {"value": "old@ex.org", "type": "home", "primary": False},
+        ],
+        "phones": [
+            {"value": "+442079460958", "type": "mobile", "primary": True},
+            {"value": "ext. 12", "type": "workPager", "primary": False},
+        ],
+        "addresses": [
+            {
+                "type": "home",
+                "formatted": "1 A St\nLondon N1",
+                "street": "1 A St",
+                "city": "London",
+                "postal_code": "N1",
+                "country": "UK",
+            }
+        ],
+        "organizations": [{"type": "work", "name": "Ex Ltd", "title": "Analyst", "department": "Engines"}],
+    }
     refusals = recorded("google_errors")
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from everreach.contact import Contact, Page
+from everreach.contact import Page
 from everreach.errors import BrokenListingError, ProviderError
 from providers.base import Account
 from providers.http import Reply
@@ -17,20 +17,6 @@ from tests.providers.wire import Sent, Wire, config, playing, recorded, reply
 GRAPH = "https://graph.microsoft.com"
 ME = f"{GRAPH}/v1.0/me"
 REQUEST_LIMIT = 60
-
-CONTACT: Contact = {
-    "display_name": "Ada King",
-    "email": "ada@ex.org",
-    "phone": "+44 20 7946 0958",
-    "emails": [{"value": "Ada@Ex.org", "type": None, "primary": True}],
-    "phones": [
-        {"value": "+44 20 7946 0958", "type": "mobile", "primary": True},
-        {"value": "020 7946 0002", "type": "home", "primary": False},
-        {"value": "020 7946 0001", "type": "work", "primary": False},
-    ],
-    "addresses": [{"type": "work", "street": "1 A St", "city": "London", "postal_code": "N1", "country": "UK"}],
-    "organizations": [{"type": "work", "name": "Ex Ltd", "title": "Analyst"}],
-}
 
 
 class TestMicrosoft(ProviderContract):
@@ -50,7 +36,20 @@ class TestMicrosoft(ProviderContract):
     last = {"value": []}
     items, onward, links, total = "value", "@odata.nextLink", True, 7
     identified = {"id": "1"}
-    known_as, contact = ("AAMkAGVm-ada_AAA=", 'W/"EQAAABYAAAD"'), CONTACT
+    known_as = ("AAMkAGVm-ada_AAA=", 'W/"EQAAABYAAAD"')
+    contact = {
+        "display_name": "Ada King",
+        "email": "ada@ex.org",
+        "phone": "+44 20 7946 0958",
+        "emails": [{"value": "Ada@Ex.org", "type": None, "primary": True}],
+        "phones": [
+            {"value": "+44 20 7946 0958", "type": "mobile", "primary": True},
+            {"value": "020 7946 0002", "type": "home", "primary": False},
+            {"value": "020 7946 0001", "type": "work", "primary": False},
+        ],
+        "addresses": [{"type": "work", "street": "1 A St", "city": "London", "postal_code": "N1", "country": "UK"}],
+        "organizations": [{"type": "work", "name": "Ex Ltd", "title": "Analyst"}],
+    }
     refusals = recorded("graph_errors")
 
 
