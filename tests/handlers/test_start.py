@@ -12,6 +12,7 @@ import pytest
 from everreach.config import Config
 from everreach.oauth_state import challenge
 from everreach.tokens import issue
+from providers import REGISTRY
 from tests.handlers.edge import PROVIDERS, SEALED, all_jobs, check_error, check_headers, decoded, query_of
 from tests.world import SECRET, World, bearer, new_user
 
@@ -127,6 +128,8 @@ async def test_any_other_provider_is_400(world: World) -> None:
     user = new_user()
     for name in ("icloud", "csv", "Google", "GOOGLE", "google%20", "unknown", "..", "%00", "x" * 2000, "google%2Fx"):
         check_error(await world.api("POST", f"/{name}/start", user), 400, "Invalid Provider")
+    answer = await world.api("POST", "/icloud/start", user)
+    assert answer.json["message"] == f"Provider must be {' or '.join(kind.name for kind in REGISTRY)}."
     assert await all_jobs(world) == []
 
 
