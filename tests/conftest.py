@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from tornado.ioloop import IOLoop
@@ -17,6 +19,8 @@ from tests.databases import Databases
 from tests.receiver import Receiver
 from tests.world import World
 
+T = TypeVar("T")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What `make kills`, `make schemathesis`, `make ship` and whoever looks at the console ask for beyond every run."""
@@ -26,16 +30,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--ship", action="store_true", help="test the program of one file and the image, too")
 
 
+def elsewhere(work: Coroutine[Any, Any, T]) -> T:
+    """Run it on a loop and a thread of its own: this thread's loop belongs to the test that runs, or ran before."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 @pytest.fixture(scope="session")
 def mongod_uri() -> Iterator[str]:
     """A replica set of one that can play faults on demand; in memory where that can be had, for the tests' sake."""
-    with (
-        tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder,
-        asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
-    ):
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         mongod = EmbeddedMongod(Path(folder), parameters={"enableTestCommands": "1"})
-        yield runner.run(mongod.start())
-        runner.run(mongod.stop())
+        yield elsewhere(mongod.start())
+        elsewhere(mongod.stop())
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +56,7 @@ def databases(mongod_uri: str) -> Iterator[Databases]:
 
     pool = Databases(mongod_uri)
     with pool.one() as uri:
-        asyncio.run(ready(uri))
+        elsewhere(ready(uri))
         pool.learn(uri)
     yield pool
     pool.close()
