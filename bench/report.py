@@ -19,7 +19,7 @@ def throughput_table(results: Iterable[Throughput]) -> Table:
     for name in _HEADINGS:
         table.add_column(name, justify="right", no_wrap=True)
     for row in results:
-        ratios = (f"{row.ours / row.raw:.2f}", f"{row.ours / row.naive:.0f}")
+        ratios = (f"{row.ours_to_raw:.2f}", f"{row.ours_to_naive:.0f}")
         rates = (f"{rate:,.0f}" for rate in (row.ours, row.raw, row.naive))
         table.add_row(f"{row.contacts:,}", *rates, *ratios, f"{row.peak_mib:.0f}", f"{1e6 / row.ours:.0f}")
     return table
