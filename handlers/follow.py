@@ -10,7 +10,7 @@ from tornado.iostream import StreamClosedError
 from everreach.errors import ForbiddenError
 from everreach.tokens import Caller
 from everreach.watch import View
-from handlers.status import ViewHandler, alarm
+from handlers.status import Alarm, ViewHandler
 
 
 class FollowHandler(ViewHandler):
@@ -77,7 +77,7 @@ class FollowHandler(ViewHandler):
 
     def until_expiry(self, caller: Caller) -> AbstractContextManager[None]:
         """The timer that ends what the token allows."""
-        return alarm(max(0.0, caller.expires_at - time.time()), self.expired)
+        return Alarm(max(0.0, caller.expires_at - time.time()), self.expired)
 
     def _catch_up(self, sent: "Future[None]") -> None:
         self._sent = None

@@ -1,8 +1,7 @@
 """Status: one job now, or as soon as it has changed. Every client asks every two seconds: it must cost little."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 from tornado.web import Finish
@@ -57,14 +56,20 @@ class ViewHandler(BaseHandler):
         return view
 
 
-@contextmanager
-def alarm(seconds: float, ring: Callable[[], None]) -> Iterator[None]:
-    """While inside, a timer runs; whatever happens, it ends with the block."""
-    timer = asyncio.get_running_loop().call_later(seconds, ring)
-    try:
-        yield
-    finally:
-        timer.cancel()
+class Alarm:
+    """While inside, a timer runs; whatever happens, it ends with the block. Thousands are held, so it is kept small."""
+
+    __slots__ = ("_ring", "_seconds", "_timer")
+
+    def __init__(self, seconds: float, ring: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._ring = ring
+
+    def __enter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._ring)
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
 
 
 class StatusHandler(ViewHandler):
@@ -108,7 +113,7 @@ class StatusHandler(ViewHandler):
         services, waiting = self.services, _Wait(since)
         self._waiting, self.held = waiting, True
         with (
-            alarm(seconds, waiting.leave),
+            Alarm(seconds, waiting.leave),
             services.watch.following(job_id, waiting),
             services.followers.holding(waiting),
         ):
