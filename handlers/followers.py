@@ -1,8 +1,8 @@
 """Everybody who holds a connection open to follow a job: kept alive, dropped when dead, and told when we stop."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from everreach.metrics import FOLLOWING
@@ -60,19 +60,23 @@ class Followers:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), GOODBYE_SECONDS)
 
-    @contextmanager
-    def holding(self, one: Held) -> Iterator[None]:
+    def holding(self, one: Held) -> "Holding":
         """While inside, it is kept alive."""
+        return Holding(self, one)
+
+    def take(self, one: Held) -> None:
+        """Keep it alive from now on."""
         self._held[one] = None
-        try:
-            if self._leaving:
-                one.leave()
-            with FOLLOWING[one.kind].track_inprogress():
-                yield
-        finally:
-            self._held.pop(one, None)
-            if self._empty and not self._held:
-                self._empty.set()
+        FOLLOWING[one.kind].inc()
+        if self._leaving:
+            one.leave()
+
+    def drop(self, one: Held) -> None:
+        """It is gone."""
+        del self._held[one]
+        FOLLOWING[one.kind].dec()
+        if self._empty and not self._held:
+            self._empty.set()
 
     async def _beat(self) -> None:
         while True:
@@ -86,3 +90,19 @@ class Followers:
                 do(one)
             if place % _BATCH == 0:
                 await asyncio.sleep(0)
+
+
+class Holding:
+    """One of those who are held. There are thousands, so it is kept small."""
+
+    __slots__ = ("_followers", "_one")
+
+    def __init__(self, followers: Followers, one: Held) -> None:
+        self._followers = followers
+        self._one = one
+
+    def __enter__(self) -> None:
+        self._followers.take(self._one)
+
+    def __exit__(self, *_: object) -> None:
+        self._followers.drop(self._one)
