@@ -60,9 +60,9 @@ bench: install
 kills: install
 	$(BIN)/pytest -q -s tests/test_crash.py -k random_kills --kills 100
 
-# Some thousands of requests, made up of the API's description, other ones each time; every run of the tests has a few.
+# Three thousand requests, made up of the API's description, other ones each time; every run of the tests has a few.
 schemathesis: install
-	$(BIN)/pytest -q -s tests/test_schemathesis.py --cases 100
+	$(BIN)/pytest -q -s tests/test_schemathesis.py --cases 250
 
 # Needs spin and gcc; docs/model/README.md says what is checked. $(call explored,title,bounds,flags of gcc,flags of pan)
 define explored
