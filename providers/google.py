@@ -204,11 +204,12 @@ def _names(person: _Person) -> Iterator[str | None]:
 
 def _primary(items: Sequence[F | None] | None) -> F | None:
     # A person merged from several sources has several names, and their order says nothing.
-    present = [item for item in items or () if item]
-    for item in present:
-        if item.primary:
+    first = None
+    for item in items or ():
+        if item and item.primary:
             return item
-    return present[0] if present else None
+        first = first or item
+    return first
 
 
 def _phone(item: _Value) -> Labelled | None:

@@ -1,7 +1,7 @@
 """From a provider's fields to the shape of a contact: what is blank is dropped, the primary comes first."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 from everreach.contact import Address, Contact, Entry, Labelled, Organization, email_key
@@ -26,13 +26,13 @@ def contact(
     names: Iterable[str | None],
     emails: Iterable[Labelled | None],
     phones: Iterable[Labelled | None],
-    addresses: Iterable[Address],
-    organizations: Iterable[Organization],
+    addresses: Sequence[Address],
+    organizations: Sequence[Organization],
 ) -> Contact:
     """The contact. Its name is the first of `names` that is not blank, else its organization, e-mail or phone."""
     key, addressable = _addressable(emails)
     numbers = _primary_first([phone for phone in phones if phone])
-    firms = [item for item in organizations if len(item) > 1][:ITEMS_LIMIT]
+    firms = [item for item in organizations if len(item) > 1][:ITEMS_LIMIT] if organizations else []
     phone = numbers[0]["value"] if numbers else None
     return {
         "display_name": _first(names)
@@ -42,7 +42,7 @@ def contact(
         "phone": phone,
         "emails": addressable,
         "phones": numbers,
-        "addresses": [item for item in addresses if len(item) > 1][:ITEMS_LIMIT],
+        "addresses": [item for item in addresses if len(item) > 1][:ITEMS_LIMIT] if addresses else [],
         "organizations": firms,
     }
 
@@ -71,7 +71,7 @@ def joined(*parts: str | None) -> str:
 def _parts(type_: str | None, parts: dict[str, str | None]) -> dict[str, str | None]:
     kept = {"type": _text(type_)}
     for name, part in parts.items():
-        if part and (text := _text(part)):
+        if part and (text := part.strip()[:TEXT_LIMIT]):
             kept[name] = text
     return kept
 
@@ -84,14 +84,18 @@ def _addressable(emails: Iterable[Labelled | None]) -> tuple[str | None, list[La
             twin = unique.setdefault(key, email)
             twin["primary"] = twin["primary"] or email["primary"]
     ordered = _primary_first(list(unique.values()))
-    return (next(key for key, email in unique.items() if email is ordered[0]) if ordered else None), ordered
+    for key, email in unique.items():
+        if email is ordered[0]:
+            return key, ordered
+    return None, ordered
 
 
 def _primary_first(items: list[Labelled]) -> list[Labelled]:
     """The same with the one marked primary in front; without a mark the first becomes the primary."""
-    if len(items) < 2:
-        for item in items:
-            item["primary"] = True
+    if not items:
+        return items
+    if len(items) == 1:
+        items[0]["primary"] = True
         return items
     chosen = next((item for item in items if item["primary"]), items[0])
     chosen["primary"] = True

@@ -29,6 +29,7 @@ AT_ONCE: Final = 2
 UNENCODABLE: Final = (bson.errors.BSONError, OverflowError, UnicodeError)
 
 _LENGTH: Final = Struct("<i")
+_OBJECT_ID: Final = Struct(">IQ")
 _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
@@ -40,12 +41,12 @@ class ObjectIds:
     """
 
     def __init__(self) -> None:
-        self._process = os.urandom(5)
+        self._process = int.from_bytes(os.urandom(5)) << 24
         self._count = itertools.count(int.from_bytes(os.urandom(3)))
 
     def __next__(self) -> ObjectId:
         seconds = int(time.time()) & 0xFFFFFFFF
-        return ObjectId(seconds.to_bytes(4) + self._process + (next(self._count) & 0xFFFFFF).to_bytes(3))
+        return ObjectId(_OBJECT_ID.pack(seconds, self._process | next(self._count) & 0xFFFFFF))
 
 
 class Template:

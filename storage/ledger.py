@@ -23,10 +23,6 @@ _SHOWN: Final = (
     *("provider_contact_id", "action", "skip_reason", "error_message"),
     *("contact_id", "display_name", "created_at"),
 )
-_OWN: Final = (
-    *("contact_id", "provider_contact_id", "provider_etag", "action", "skip_reason", "error_message"),
-    *("display_name", "raw_data"),
-)
 _ORDER: Final = [(name, ASCENDING) for name in ("user_id", "import_job_id", "action", "page", "_id")]
 _RAW_LIMIT: Final = 65536  # Bytes of an entry as received that a row keeps; a longer one is left out.
 
@@ -57,7 +53,16 @@ class Row(msgspec.Struct, gc=False):
 
     def encode(self, template: Template) -> RawBSONDocument:
         """The row as stored; one that cannot be is kept without what the provider said, not lost with its page."""
-        fields = {name: getattr(self, name) for name in _OWN}
+        fields = {
+            "contact_id": self.contact_id,
+            "provider_contact_id": self.provider_contact_id,
+            "provider_etag": self.provider_etag,
+            "action": self.action,
+            "skip_reason": self.skip_reason,
+            "error_message": self.error_message,
+            "display_name": self.display_name,
+            "raw_data": self.raw_data,
+        }
         try:
             self.document = template.encode(fields)
         except UNENCODABLE:
