@@ -9,7 +9,7 @@ from everreach.documents import StatusDocument
 from everreach.job import Status, Tally
 from storage.announcements import DUE, TAKEN_SECONDS, Announcements, Ended
 from storage.indexes import JOBS
-from storage.mongo import Database
+from storage.mongo import Database, Document
 from tests.storage.builders import LONG_AGO, STRANGER, USER, Stores
 
 COUNTS: Final = {"processed_contacts": 3, "imported_contacts": 1, "skipped_contacts": 1, "failed_contacts": 1}
@@ -205,6 +205,46 @@ async def test_the_longest_waiting_come_first_and_no_more_than_are_asked_for(
     await stores.put(second, announce_at=LONG_AGO)
     assert [ended.job_id for ended in await announcements.due(2)] == [second, first]
     assert third in {ended.job_id for ended in await announcements.due(3)}
+
+
+BROKEN: Final[dict[str, Document]] = {
+    "nobody's": {"$unset": {"user_id": ""}},
+    "a word for a time": {"$set": {"created_at": "yesterday"}},
+    "no ends": {"$unset": {"unannounced": ""}},
+    "ends that are no list": {"$set": {"unannounced": "completed"}},
+    "an end that is no document": {"$set": {"unannounced.0": "completed"}},
+    "a status that there is not": {"$set": {"unannounced.0.status": "invented later"}},
+    "an end that is none": {"$set": {"unannounced.0.status": "fetching"}},
+}
+
+
+@pytest.mark.parametrize("edit", BROKEN.values(), ids=BROKEN)
+@pytest.mark.gen_test
+async def test_what_somebody_broke_by_hand_is_left_aside_and_said_once(
+    stores: Stores, announcements: Announcements, log_lines: list[str], edit: Document
+) -> None:
+    broken, plain = await failed(stores), await finished(stores)
+    await stores.database[JOBS].update_one({"_id": broken}, edit)
+    for _ in range(2):
+        taken = [job.id for ended in await announcements.due(10) for job in await announcements.take(ended)]
+        assert broken not in taken
+        await let_pass(stores, plain)
+    assert taken == [plain]
+    assert [ended.job_id for ended in await announcements.due(10)] == [plain]
+    assert len([line for line in log_lines if broken in line]) == 1
+
+
+@pytest.mark.gen_test
+async def test_a_job_whose_end_could_not_be_read_tells_its_next_one(
+    stores: Stores, announcements: Announcements
+) -> None:
+    job_id = await failed(stores)
+    await stores.put(job_id, unannounced="nonsense")
+    assert await announcements.take(Ended(job_id, USER)) == []
+    await retried_and_failed(stores, job_id)
+    (told,) = await announcements.take(Ended(job_id, USER))
+    assert told.error_message == "It failed again."
+    assert (await stores.stored(job_id))["unreadable"] == "nonsense"
 
 
 @pytest.mark.gen_test
