@@ -58,6 +58,8 @@ def connect(uri: str) -> Database:
         client: Client = AsyncIOMotorClient(
             uri,
             tz_aware=True,
+            # A moment outside of Python's years, which only a hand can have written, must not fail a whole answer.
+            datetime_conversion="DATETIME_AUTO",
             maxPoolSize=POOL_SIZE,
             serverSelectionTimeoutMS=2500,
             connectTimeoutMS=2500,

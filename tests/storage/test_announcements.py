@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 
 from everreach.documents import StatusDocument
 from everreach.job import Status, Tally
@@ -210,6 +211,7 @@ async def test_the_longest_waiting_come_first_and_no_more_than_are_asked_for(
 BROKEN: Final[dict[str, Document]] = {
     "nobody's": {"$unset": {"user_id": ""}},
     "a word for a time": {"$set": {"created_at": "yesterday"}},
+    "a moment beyond all years": {"$set": {"created_at": DatetimeMS(8_640_000_000_000_000)}},
     "no ends": {"$unset": {"unannounced": ""}},
     "ends that are no list": {"$set": {"unannounced": "completed"}},
     "an end that is no document": {"$set": {"unannounced.0": "completed"}},

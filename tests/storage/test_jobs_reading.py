@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from msgspec.structs import replace
 
 from everreach.job import Job, Status
@@ -117,8 +118,10 @@ async def test_the_longest_waiting_is_due_first(stores: Stores) -> None:
 
 @pytest.mark.gen_test
 async def test_a_job_that_another_version_wrote_keeps_no_other_from_being_due(stores: Stores) -> None:
-    strange, plain = await stores.fetching(), await stores.fetching()
+    strange, plain, odd = [await stores.fetching() for _ in range(3)]
     await stores.put(strange.id, cursor="invented later")
+    # A year that Python does not know.
+    await stores.put(odd.id, started_at=DatetimeMS(8_640_000_000_000_000))
     assert ids_of(await stores.jobs.due(frozenset({Status.FETCHING}), 10)) == [plain.id]
 
 
