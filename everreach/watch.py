@@ -6,8 +6,8 @@ latest, and never a list of what happened.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Final, Protocol
 
 import msgspec
@@ -77,7 +77,7 @@ async def _show_all(entry: _Entry, view: View) -> None:
 class Watch:
     """The hub of one process. Start it before the first question, stop it after the last."""
 
-    def __init__(self, jobs: JobStore, changes: Callable[[], AsyncIterator[Job | Sign]]) -> None:
+    def __init__(self, jobs: JobStore, changes: Callable[[], AsyncGenerator[Job | Sign, None]]) -> None:
         self._jobs = jobs
         self._changes = changes
         self._recent: LRUCache[str, _Entry] = LRUCache(_REMEMBERED)
@@ -175,17 +175,21 @@ class Watch:
             entry.telling = None
 
     async def _listen(self) -> None:
-        async for told in self._changes():
-            if isinstance(told, Job):
-                self.offer(told)
-            elif told is Sign.GAP:
-                await self._look_again()
-            if told is Sign.BEHIND:
-                self._sign_at = None
-            elif told is Sign.CURRENT or self._fresh:
-                # While what was missed is being told, one change says nothing of the others.
-                self._sign_at = time.monotonic()
-                STREAM_SIGN.give()
+        async with aclosing(self._changes()) as changes:
+            async for told in changes:
+                await self._hear(told)
+
+    async def _hear(self, told: Job | Sign) -> None:
+        if isinstance(told, Job):
+            self.offer(told)
+        elif told is Sign.GAP:
+            await self._look_again()
+        if told is Sign.BEHIND:
+            self._sign_at = None
+        elif told is Sign.CURRENT or self._fresh:
+            # While what was missed is being told, one change says nothing of the others.
+            self._sign_at = time.monotonic()
+            STREAM_SIGN.give()
 
     async def _look_again(self) -> None:
         """Read what is followed, and forget all else: a follower must not stick to what was missed."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
 from typing import cast
 
@@ -59,14 +59,18 @@ class Hub:
 
     def __init__(self) -> None:
         self.jobs = Jobs()
+        self.closed = False
         self._told: asyncio.Queue[Job | Sign] = asyncio.Queue()
         self.watch = Watch(cast("JobStore", self.jobs), self._changes)
         self.watch.start()
 
-    async def _changes(self) -> AsyncIterator[Job | Sign]:
-        while True:
-            yield await self._told.get()
-            self._told.task_done()
+    async def _changes(self) -> AsyncGenerator[Job | Sign, None]:
+        try:
+            while True:
+                yield await self._told.get()
+                self._told.task_done()
+        finally:
+            self.closed = True
 
     async def tell(self, *told: Job | Sign) -> None:
         """Tell, and wait until all was heard."""
