@@ -6,9 +6,9 @@ latest, and never a list of what happened.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 from cachetools import LRUCache
@@ -63,7 +63,7 @@ class _Entry:
         self.keepers = 0
         self.followers: dict[Follower, None] = {}
         self.told_at = 0.0
-        self.telling: asyncio.Task[None] | None = None
+        self.telling = False
 
 
 async def _show_all(entry: _Entry, view: View) -> None:
@@ -84,18 +84,24 @@ class Watch:
         # Somebody follows these, or reads them just now. Nothing that is told of them is lost.
         self._kept: dict[str, _Entry] = {}
         self._sign_at: float | None = None
-        self._listening: asyncio.Task[None] | None = None
+        # Listening, and telling the followers of each job that has changed.
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to listen."""
-        self._listening = asyncio.create_task(self._listen(), name="watch")
+        self._begin(self._listen())
 
     async def stop(self) -> None:
-        """Listen no longer."""
-        if self._listening:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        """Listen no longer, and tell nobody any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         STREAM_SIGN.end()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="watch")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     @property
     def _fresh(self) -> bool:
@@ -160,8 +166,9 @@ class Watch:
     def _take(self, entry: _Entry, job: Job) -> None:
         if entry.view is None or job.version > entry.view.version:
             entry.view = View(job.user_id, job.version, job.status, msgspec.json.encode(StatusDocument.of(job)))
-            if entry.followers and entry.telling is None:
-                entry.telling = asyncio.create_task(self._tell(entry))
+            if entry.followers and not entry.telling:
+                entry.telling = True
+                self._begin(self._tell(entry))
 
     async def _tell(self, entry: _Entry) -> None:
         """Show the followers the latest state, some at a time, until there is none that they have not seen."""
@@ -172,7 +179,7 @@ class Watch:
                 entry.told_at, shown = time.monotonic(), entry.view
                 await _show_all(entry, shown)
         finally:
-            entry.telling = None
+            entry.telling = False
 
     async def _listen(self) -> None:
         async with aclosing(self._changes()) as changes:

@@ -294,6 +294,23 @@ async def test_who_goes_while_the_others_are_told_is_told_no_more(hub: Hub) -> N
 
 
 @pytest.mark.gen_test
+async def test_a_stop_ends_all_that_was_begun_whatever_it_is_at(hub: Hub) -> None:
+    await hub.fresh(job(1), job(1, id_="b"))
+    with hub.watch.following("a", Seer()):
+        with hub.watch.following("b", Seer()):
+            await hub.tell(job(2), job(2, id_="b"))
+        # Both are told in a moment, though nobody follows one of them any more. And the stream is told of a gap.
+        hub.jobs.away = True
+        telling = asyncio.create_task(hub.tell(Sign.GAP))
+        await asyncio.sleep(0)
+        await hub.watch.stop()
+    assert hub.closed
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.gen_test
 async def test_what_is_remembered_has_a_bound(hub: Hub) -> None:
     await hub.fresh(*(job(1, id_=str(number)) for number in range(watch._REMEMBERED + 10)))
     assert len(hub.watch._recent) == watch._REMEMBERED
