@@ -10,10 +10,9 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any, Final, Protocol
 
-import msgspec
 from cachetools import LRUCache
 
-from everreach.documents import StatusDocument
+from everreach.documents import View
 from everreach.errors import DatabaseError, JobNotFoundError
 from everreach.job import RUNNING, Job, Status
 from everreach.metrics import STREAM_SIGN
@@ -31,21 +30,6 @@ _BATCH: Final = 100  # Followers that are told at a time: a few milliseconds, an
 # Other statuses end by something that another node does and the person waits for, such as the consent: the built
 # client looks once when it comes back, and must not be shown what was true a moment before.
 _REMEMBERABLE: Final = RUNNING | {Status.COMPLETED, Status.CANCELLED}
-
-
-class View(msgspec.Struct, frozen=True, gc=False):
-    """A job as its owner sees it, encoded once for all who ask."""
-
-    user_id: str
-    version: int
-    status: Status
-    body: bytes
-    """The status document as JSON."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether no other state follows by itself."""
-        return self.status.ended
 
 
 class Follower(Protocol):
@@ -165,7 +149,7 @@ class Watch:
 
     def _take(self, entry: _Entry, job: Job) -> None:
         if entry.view is None or job.version > entry.view.version:
-            entry.view = View(job.user_id, job.version, job.status, msgspec.json.encode(StatusDocument.of(job)))
+            entry.view = View.of(job)
             if entry.followers and not entry.telling:
                 entry.telling = True
                 self._begin(self._tell(entry))

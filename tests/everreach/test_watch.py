@@ -11,9 +11,10 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from everreach import watch
+from everreach.documents import View
 from everreach.errors import DatabaseAwayError, JobNotFoundError
 from everreach.job import Job, Status
-from everreach.watch import FRAME_SECONDS, View, Watch
+from everreach.watch import FRAME_SECONDS, Watch
 from storage.changes import Sign
 from storage.jobs import JobStore
 from tests.handlers.edge import until

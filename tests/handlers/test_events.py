@@ -10,9 +10,9 @@ import pytest
 from tornado.testing import bind_unused_port
 
 from everreach.app import Node
+from everreach.documents import View
 from everreach.job import Status
 from everreach.tokens import issue
-from everreach.watch import View
 from handlers.events import EventsHandler
 from tests.handlers.edge import NOT_FOUND, check_error, not_hers
 from tests.handlers.following import (

@@ -13,8 +13,8 @@ from aiohttp import WSMsgType
 from tornado.iostream import IOStream
 from tornado.web import RequestHandler
 
+from everreach.documents import View
 from everreach.job import Status
-from everreach.watch import View
 from handlers import followers
 from handlers.followers import Followers
 from handlers.status import ViewHandler, _Wait

@@ -9,9 +9,9 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from tornado.testing import bind_unused_port
 
 from everreach.app import Node
+from everreach.documents import View
 from everreach.job import Status
 from everreach.tokens import issue
-from everreach.watch import View
 from handlers import stream
 from handlers.stream import StreamHandler
 from tests.handlers.edge import NOT_FOUND, check_error, not_hers
