@@ -4,19 +4,21 @@ import logging
 from collections.abc import Awaitable
 from typing import Any, Final, NamedTuple, cast
 
-import msgspec
 from pymongo import ASCENDING, ReturnDocument
 
 from everreach.job import Job
-from storage.arrows import NEVER, NOW, after, as_job, quietly
+from storage.arrows import NEVER, NOW, after, if_readable, quietly
 from storage.indexes import JOBS
 from storage.mongo import Database, Document, translated
 
 TAKEN_SECONDS: Final = 30
 """How long a node has the ends of a job to itself; another that takes them too makes the same deliveries of them."""
 
+UNREADABLE_SECONDS: Final = 600
+"""How long an end that a node cannot read is left alone: another version's may tell it, or a hand mend it."""
+
 DUE: Document = {"announce_at": {"$exists": True}, "$expr": {"$lte": ["$announce_at", NOW]}}
-_FIELDS: Final = ("unannounced", "announce_at")
+_FIELDS: Final = ("unannounced", "announce_at", "unreadable")
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +46,7 @@ class Announcements:
     async def take(self, ended: Ended) -> list[Job]:
         """Take: the job as it was at each of its ends, oldest first; others leave it alone for TAKEN_SECONDS.
 
-        What cannot be read is left aside, so that it does not keep the ends of other jobs from being told.
+        An end that cannot be read is left aside, so that it keeps no other from being told.
         """
         query = {"_id": ended.job_id, "user_id": ended.user_id, **DUE}
         taken = self._jobs.find_one_and_update(
@@ -53,10 +55,16 @@ class Announcements:
         document = await cast("Awaitable[Document | None]", taken)
         if document is None:
             return []
-        jobs = _ends(document)
-        if not jobs:
-            await self._leave_aside(document)
+        ends = _ends(document)
+        jobs = [job for job in ends if job]
+        if not jobs or len(jobs) < len(ends):
+            await self._leave_aside(ended)
         return jobs
+
+    @translated
+    async def stands(self, job_id: str, user_id: str) -> bool:
+        """Whether the job is there, readable or not: of whoever was erased nothing more is told."""
+        return await self._jobs.find_one({"_id": job_id, "user_id": user_id}, ["_id"]) is not None
 
     @translated
     async def told(self, job: Job) -> None:
@@ -66,20 +74,21 @@ class Announcements:
         query = {"_id": job.id, "user_id": job.user_id, "unannounced": {"$exists": True}}
         await self._jobs.update_one(query, [*quietly(unannounced=later), *quietly(**forgotten)])
 
-    async def _leave_aside(self, document: Document) -> None:
-        """What the job has to tell stays in it under another name: an end that follows is told as ever."""
-        query = {name: document.get(name) for name in ("_id", "user_id", "version")}
-        left = await self._jobs.update_one(query, quietly(unreadable="$unannounced", **dict.fromkeys(_FIELDS, NEVER)))
-        # Of the nodes that saw it, one says so.
-        if left.modified_count:
-            _log.error("the end of job %s cannot be read; no webhook tells of it", document["_id"])
+    async def _leave_aside(self, ended: Ended) -> None:
+        query = {"_id": ended.job_id, "user_id": ended.user_id, "announce_at": {"$exists": True}}
+        aside = quietly({"unreadable": True}, announce_at=after(UNREADABLE_SECONDS))
+        before = await cast("Awaitable[Document | None]", self._jobs.find_one_and_update(query, aside, ["unreadable"]))
+        # Of all the times and nodes that see it, one says so.
+        if before and "unreadable" not in before:
+            _log.error("the end of job %s cannot be read; no webhook tells of it", ended.job_id)
 
 
-def _ends(document: Document) -> list[Job]:
-    """The job at each of its ends; empty where one cannot be read, or is none."""
-    try:
-        ends = msgspec.convert(document.get("unannounced"), list[dict[str, Any]])
-        jobs = [as_job({**document, **end}) for end in ends]
-    except msgspec.ValidationError:
-        return []
-    return jobs if all(job.status.ended for job in jobs) else []
+def _ends(document: Document) -> list[Job | None]:
+    """The job at each of its ends; None for one that cannot be read, or is none."""
+    ends = document.get("unannounced")
+    return [_at_end(document, end) for end in ends] if isinstance(ends, list) else []
+
+
+def _at_end(document: Document, end: Any) -> Job | None:
+    job = if_readable({**document, **end}) if isinstance(end, dict) else None
+    return job if job and job.status.ended else None

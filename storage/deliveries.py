@@ -24,16 +24,18 @@ KEPT_SECONDS: Final = 7 * 86400
 FORGOTTEN_SECONDS: Final = 30 * 86400
 """When one that nobody finished goes, such as one to an endpoint that no node knows any more."""
 
+UNREADABLE_SECONDS: Final = 600
+"""How long what a node cannot read is left alone: another version's may go on with it, or a hand mend it."""
+
 _log = logging.getLogger(__name__)
 
 
 class Progress(StrEnum):
-    """Where a delivery is. All but the first are ends."""
+    """Where a delivery is. The last two are ends."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
     GIVEN_UP = "given_up"
-    UNREADABLE = "unreadable"
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, rename={"id": "_id"}):
@@ -124,9 +126,12 @@ class Deliveries:
 
     async def _leave_aside(self, document: Document) -> None:
         query = {"_id": document["_id"], "user_id": document.get("user_id"), "not_before": {"$exists": True}}
-        left = await self._deliveries.update_one(query, quietly({"status": Progress.UNREADABLE}, not_before=NEVER))
-        # Of the nodes that saw it, one says so.
-        if left.modified_count:
+        aside = quietly({"unreadable": True}, not_before=after(UNREADABLE_SECONDS))
+        before = await cast(
+            "Awaitable[Document | None]", self._deliveries.find_one_and_update(query, aside, ["unreadable"])
+        )
+        # Of all the times and nodes that see it, one says so.
+        if before and "unreadable" not in before:
             _log.error("webhook %s cannot be read, and is left aside", document["_id"])
 
     async def _end(self, delivery: Delivery, end: Progress, result: str) -> None:

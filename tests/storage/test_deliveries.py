@@ -7,7 +7,7 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 
 from everreach.event import Event
-from storage.deliveries import FORGOTTEN_SECONDS, KEPT_SECONDS, TRY_SECONDS, Deliveries, Delivery
+from storage.deliveries import FORGOTTEN_SECONDS, KEPT_SECONDS, TRY_SECONDS, UNREADABLE_SECONDS, Deliveries, Delivery
 from storage.indexes import DELIVERIES
 from storage.mongo import Database, Document
 from tests.storage.builders import LONG_AGO, USER
@@ -150,10 +150,13 @@ async def test_what_somebody_broke_by_hand_is_left_aside_and_said_once(
     await let_pass(database)
     # They come first, and a node asks for no more than it can try.
     assert await deliveries.due(HERE, 3) == []
-    for _ in range(2):
-        assert [due.message_id for due in await deliveries.due(HERE, 3)] == ["msg_3"]
+    assert [due.message_id for due in await deliveries.due(HERE, 3)] == ["msg_3"]
     assert len([line for line in log_lines if "left aside" in line]) == 3
-    assert await database[DELIVERIES].count_documents({"status": "unreadable", "not_before": None}) == 3
+    # Ten minutes later they are as broken as before; nobody wants to read that again.
+    await let_pass(database)
+    assert [due.message_id for due in await deliveries.due(HERE, 4)] == ["msg_3"]
+    assert [due.message_id for due in await deliveries.due(HERE, 3)] == ["msg_3"]
+    assert len([line for line in log_lines if "left aside" in line]) == 3
 
 
 @pytest.mark.gen_test
@@ -174,7 +177,12 @@ async def test_one_that_is_broken_after_the_look_is_claimed_by_nobody(
     (due,) = await deliveries.due(HERE, 10)
     await database[DELIVERIES].update_one({}, {"$unset": {"payload": ""}})
     assert await deliveries.claim(due) is None
-    assert (await stored(database))["status"] == "unreadable"
+    document = await stored(database)
+    assert document["not_before"] - document["created_at"] >= timedelta(seconds=UNREADABLE_SECONDS)
+    # A hand, or a node of the version that wrote it, goes on with it.
+    await database[DELIVERIES].update_one({}, {"$set": {"payload": EVENT.payload}})
+    await let_pass(database)
+    assert await deliveries.claim(due)
 
 
 @pytest.mark.gen_test
