@@ -7,7 +7,10 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 from msgspec.structs import replace
 
+from everreach.errors import DatabaseAwayError
 from everreach.job import Job, Status
+from storage import jobs as module
+from storage.indexes import JOBS
 from storage.mongo import Document
 from tests.storage.builders import LONG_AGO, NO_TOKENS, STRANGER, TOKENS, USER, Stores
 
@@ -79,6 +82,18 @@ async def test_a_page_past_the_end_is_empty_and_still_tells_the_total(stores: St
     assert await stores.jobs.history({"user_id": USER}, 20, 3) == ([], 3)
     assert await stores.jobs.history({"user_id": USER}, 20, 999_999_999_999_999) == ([], 3)
     assert await stores.jobs.history({"user_id": STRANGER}, 20, 0) == ([], 0)
+
+
+@pytest.mark.gen_test
+async def test_a_history_that_takes_too_long_ends_in_the_database_too(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await history_of(stores, ("google", Status.COMPLETED))
+    monkeypatch.setattr(module, "PATIENCE_MS", 300)
+    with pytest.raises(DatabaseAwayError):
+        await stores.jobs.history({"user_id": USER, "$where": "sleep(20000) || true"}, 20, 0)
+    under_way = {"$match": {"ns": f"{stores.database.name}.{JOBS}", "active": True}}
+    assert not await stores.database.client.admin.aggregate([{"$currentOp": {}}, under_way]).to_list(None)
 
 
 @pytest.mark.parametrize(
