@@ -163,3 +163,25 @@ async def test_only_with_a_token(world: World) -> None:
         answer = await world.api("GET", path)
         check_error(answer, 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.settings(rate_limit_jobs="8/minute")
+@pytest.mark.gen_test
+async def test_one_person_may_ask_so_often_and_no_other_pays_for_it(world: World) -> None:
+    user, other = new_user(), new_user()
+    job_id, _ = await world.start("google", user)
+    asked = [
+        ("GET", "/list"),
+        ("GET", f"/jobs/{job_id}/contacts"),
+        ("POST", f"/jobs/{job_id}/retry"),
+        ("POST", f"/jobs/{job_id}/cancel"),
+    ]
+    # They share what there is, and what is not there or not possible counts as well.
+    answers = [await world.api(method, path, user) for method, path in asked * 2]
+    assert [answer.status for answer in answers] == [200, 200, 409, 200, 200, 200, 409, 409]
+    for method, path in asked:
+        refused = await world.api(method, path, user)
+        check_error(refused, 429, "Too Many Requests")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    await world.status(job_id, user)
+    await listed(world, other)
