@@ -87,7 +87,7 @@ class Node:
         self._webhooks: Webhooks | None = None
         if self._config.webhook_urls:
             outward = await stack.enter_async_context(Http(timeout=BRIEF, reachable=self._reachable))
-            self._webhooks = connect_webhooks(self._config, self._database, self.services.jobs, outward)
+            self._webhooks = connect_webhooks(self._config, self._database, outward)
         self.services.watch.start()
         stack.push_async_callback(self.services.watch.stop)
         sockets = self._given or listen(self._config)

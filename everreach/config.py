@@ -65,6 +65,7 @@ class Config(BaseSettings):
 
     rate_limit_start: Rate = "5/hour"
     rate_limit_status: Rate = "60/minute"
+    rate_limit_jobs: Rate = "120/minute"
     everreach_max_contacts: int = Field(1_000_000, ge=1, le=100_000_000)
     everreach_max_imports: int = Field(16, ge=1, le=1000)
     everreach_lease_seconds: float = Field(8, ge=1, le=60)
@@ -161,6 +162,11 @@ class Config(BaseSettings):
     def status_rate(self) -> RateLimitItem:
         """How often one person may ask for a job's status."""
         return parse_rate(self.rate_limit_status)
+
+    @cached_property
+    def jobs_rate(self) -> RateLimitItem:
+        """How often one person may list jobs and contacts, cancel and retry, all together."""
+        return parse_rate(self.rate_limit_jobs)
 
 
 def _sentence(location: tuple[int | str, ...], reason: str) -> str:

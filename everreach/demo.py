@@ -102,6 +102,7 @@ class Demo:
             # The demo polls faster than the app, and its visitor shall have more than the starts that it leaves.
             "RATE_LIMIT_START": "100/hour",
             "RATE_LIMIT_STATUS": "6000/minute",
+            "RATE_LIMIT_JOBS": "6000/minute",
             "EVERREACH_CONSOLE": True,
         }
         return Config.load(_env_file=None, **{name.lower(): value for name, value in settings.items()})

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Self
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, json
 
 from everreach.job import Job, Status
 
@@ -70,3 +70,23 @@ class JobSummary(_OfJob, kw_only=True, frozen=True, gc=False):
     started_at: Moment | None
     completed_at: Annotated[Moment | None, Meta(examples=[None])]
     updated_at: Moment
+
+
+class View(Struct, frozen=True, gc=False):
+    """A job as its owner sees it, encoded once for all who ask."""
+
+    user_id: str
+    version: int
+    status: Status
+    body: bytes
+    """The status document as JSON."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether no other state follows by itself."""
+        return self.status.ended
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """The view of the job as it is."""
+        return cls(job.user_id, job.version, job.status, json.encode(StatusDocument.of(job)))

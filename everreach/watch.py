@@ -6,14 +6,13 @@ latest, and never a list of what happened.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from typing import Final, Protocol
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any, Final, Protocol
 
-import msgspec
 from cachetools import LRUCache
 
-from everreach.documents import StatusDocument
+from everreach.documents import View
 from everreach.errors import DatabaseError, JobNotFoundError
 from everreach.job import RUNNING, Job, Status
 from everreach.metrics import STREAM_SIGN
@@ -33,21 +32,6 @@ _BATCH: Final = 100  # Followers that are told at a time: a few milliseconds, an
 _REMEMBERABLE: Final = RUNNING | {Status.COMPLETED, Status.CANCELLED}
 
 
-class View(msgspec.Struct, frozen=True, gc=False):
-    """A job as its owner sees it, encoded once for all who ask."""
-
-    user_id: str
-    version: int
-    status: Status
-    body: bytes
-    """The status document as JSON."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether no other state follows by itself."""
-        return self.status.ended
-
-
 class Follower(Protocol):
     """Somebody who wants to see a job's states."""
 
@@ -63,7 +47,7 @@ class _Entry:
         self.keepers = 0
         self.followers: dict[Follower, None] = {}
         self.told_at = 0.0
-        self.telling: asyncio.Task[None] | None = None
+        self.telling = False
 
 
 async def _show_all(entry: _Entry, view: View) -> None:
@@ -77,25 +61,31 @@ async def _show_all(entry: _Entry, view: View) -> None:
 class Watch:
     """The hub of one process. Start it before the first question, stop it after the last."""
 
-    def __init__(self, jobs: JobStore, changes: Callable[[], AsyncIterator[Job | Sign]]) -> None:
+    def __init__(self, jobs: JobStore, changes: Callable[[], AsyncGenerator[Job | Sign, None]]) -> None:
         self._jobs = jobs
         self._changes = changes
         self._recent: LRUCache[str, _Entry] = LRUCache(_REMEMBERED)
         # Somebody follows these, or reads them just now. Nothing that is told of them is lost.
         self._kept: dict[str, _Entry] = {}
         self._sign_at: float | None = None
-        self._listening: asyncio.Task[None] | None = None
+        # Listening, and telling the followers of each job that has changed.
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to listen."""
-        self._listening = asyncio.create_task(self._listen(), name="watch")
+        self._begin(self._listen())
 
     async def stop(self) -> None:
-        """Listen no longer."""
-        if self._listening:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        """Listen no longer, and tell nobody any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         STREAM_SIGN.end()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="watch")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     @property
     def _fresh(self) -> bool:
@@ -159,9 +149,10 @@ class Watch:
 
     def _take(self, entry: _Entry, job: Job) -> None:
         if entry.view is None or job.version > entry.view.version:
-            entry.view = View(job.user_id, job.version, job.status, msgspec.json.encode(StatusDocument.of(job)))
-            if entry.followers and entry.telling is None:
-                entry.telling = asyncio.create_task(self._tell(entry))
+            entry.view = View.of(job)
+            if entry.followers and not entry.telling:
+                entry.telling = True
+                self._begin(self._tell(entry))
 
     async def _tell(self, entry: _Entry) -> None:
         """Show the followers the latest state, some at a time, until there is none that they have not seen."""
@@ -172,20 +163,24 @@ class Watch:
                 entry.told_at, shown = time.monotonic(), entry.view
                 await _show_all(entry, shown)
         finally:
-            entry.telling = None
+            entry.telling = False
 
     async def _listen(self) -> None:
-        async for told in self._changes():
-            if isinstance(told, Job):
-                self.offer(told)
-            elif told is Sign.GAP:
-                await self._look_again()
-            if told is Sign.BEHIND:
-                self._sign_at = None
-            elif told is Sign.CURRENT or self._fresh:
-                # While what was missed is being told, one change says nothing of the others.
-                self._sign_at = time.monotonic()
-                STREAM_SIGN.give()
+        async with aclosing(self._changes()) as changes:
+            async for told in changes:
+                await self._hear(told)
+
+    async def _hear(self, told: Job | Sign) -> None:
+        if isinstance(told, Job):
+            self.offer(told)
+        elif told is Sign.GAP:
+            await self._look_again()
+        if told is Sign.BEHIND:
+            self._sign_at = None
+        elif told is Sign.CURRENT or self._fresh:
+            # While what was missed is being told, one change says nothing of the others.
+            self._sign_at = time.monotonic()
+            STREAM_SIGN.give()
 
     async def _look_again(self) -> None:
         """Read what is followed, and forget all else: a follower must not stick to what was missed."""

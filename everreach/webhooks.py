@@ -16,7 +16,6 @@ from everreach.scan import Scan
 from providers.http import Http
 from storage.announcements import Announcements, Ended
 from storage.deliveries import Deliveries, Delivery
-from storage.jobs import JobStore
 from storage.mongo import Database
 
 AT_ONCE: Final = 4
@@ -38,13 +37,11 @@ class Webhooks:
     def __init__(
         self,
         *,
-        jobs: JobStore,
         announcements: Announcements,
         deliveries: Deliveries,
         courier: Courier,
         endpoints: Sequence[Endpoint],
     ) -> None:
-        self._jobs = jobs
         self._announcements = announcements
         self._deliveries = deliveries
         self._courier = courier
@@ -90,10 +87,10 @@ class Webhooks:
         about_job(delivery.job_id)
         try:
             # Whoever was erased after the end was taken and before the delivery was made must not be told of.
-            if await self._jobs.get(delivery.job_id, delivery.user_id) is None:
-                await self._deliveries.withdraw(delivery)
-            else:
+            if await self._announcements.stands(delivery.job_id, delivery.user_id):
                 await self._record(delivery, await self._courier.send(delivery, endpoint.url))
+            else:
+                await self._deliveries.withdraw(delivery)
         except DatabaseError:
             _log.warning("webhook %s is left to the next try", delivery.id)
         except Exception as error:
@@ -117,10 +114,9 @@ class Webhooks:
             await self._deliveries.retry(delivery, result.said, _pause(tries, result.retry_after))
 
 
-def connect(config: Config, database: Database, jobs: JobStore, http: Http) -> Webhooks:
+def connect(config: Config, database: Database, http: Http) -> Webhooks:
     """The webhooks that the settings name."""
     return Webhooks(
-        jobs=jobs,
         announcements=Announcements(database),
         deliveries=Deliveries(database),
         courier=Courier(http, config.webhook_secrets),

@@ -5,9 +5,9 @@ from asyncio import Future
 from functools import lru_cache
 from typing import Final
 
+from everreach.documents import View
 from everreach.errors import ForbiddenError
 from everreach.tokens import Caller
-from everreach.watch import View
 from handlers.bodies import StatusEvent
 from handlers.follow import FollowHandler
 from handlers.operation import Answer, Tag, operation

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 
 from tornado.iostream import StreamClosedError
 
+from everreach.documents import View
 from everreach.errors import ForbiddenError
 from everreach.tokens import Caller
-from everreach.watch import View
 from handlers.status import Alarm, ViewHandler
 
 

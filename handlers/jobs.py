@@ -10,6 +10,7 @@ from everreach.errors import (
     InvalidProviderError,
     JobNotFoundError,
     NotConfiguredError,
+    TooManyRequestsError,
     UnavailableError,
 )
 from everreach.job import Job, Status
@@ -29,14 +30,20 @@ _OFFSET: Final = Whole("offset", "How many to leave out from the beginning.", 0,
 _PROVIDER: Final = Choice("provider", "Only jobs of this one.", "google", tuple(kind.name for kind in REGISTRY))
 _STATUS: Final = Choice("status", "Only jobs with this one.", "completed", tuple(Status))
 _ACTION: Final = Choice("action", "Only contacts of which this became.", "skipped", ACTIONS)
-_OF_A_JOB: Final = (JobNotFoundError, UnavailableError)
+_ALWAYS: Final = (TooManyRequestsError, UnavailableError)
+_OF_A_JOB: Final = (JobNotFoundError, *_ALWAYS)
 
 
 class JobHandler(BaseHandler):
-    """Whatever concerns one job of the caller's."""
+    """Whatever concerns the caller's jobs, and is no question for a status."""
+
+    async def count(self, user_id: str) -> None:
+        """Count one request. Raises TooManyRequestsError."""
+        await self.services.limits.hit(self.services.config.jobs_rate, "jobs", user_id)
 
     async def job_of(self, user_id: str, job_id: str) -> Job:
-        """The job. A stranger's, an unknown and a malformed id raise the same JobNotFoundError."""
+        """The job; counts as a request. A stranger's, an unknown and a malformed id raise the same JobNotFoundError."""
+        await self.count(user_id)
         job = await self.services.jobs.get(job_id, user_id) if is_job_id(job_id) else None
         if job is None:
             raise JobNotFoundError
@@ -44,7 +51,7 @@ class JobHandler(BaseHandler):
         return job
 
 
-class ListHandler(BaseHandler):
+class ListHandler(JobHandler):
     """The caller's jobs, newest first."""
 
     @operation(
@@ -52,13 +59,16 @@ class ListHandler(BaseHandler):
         Tag.JOBS,
         takes=(_LIMIT, _OFFSET, _PROVIDER, _STATUS),
         answers=(Answer(200, "A page of jobs.", JobPage),),
-        errors=(UnavailableError,),
+        errors=_ALWAYS,
     )
     async def get(self, caller: Caller, limit: int, offset: int, provider: str | None, status: str | None) -> None:
         """List your imports
 
         The newest first. `total` counts what the filters leave; an offset past the end gives an empty page.
+
+        120 in any minute for each person, together with `contacts`, `cancel` and `retry`.
         """
+        await self.count(caller.user_id)
         query = {"user_id": caller.user_id, "provider": provider, "status": status}
         chosen = {name: value for name, value in query.items() if value is not None}
         jobs, total = await self.services.jobs.history(chosen, limit, offset)

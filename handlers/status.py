@@ -6,12 +6,11 @@ from typing import Final
 
 from tornado.web import Finish
 
-from everreach.documents import StatusDocument
+from everreach.documents import StatusDocument, View
 from everreach.errors import JobNotFoundError, TooManyRequestsError, UnavailableError
 from everreach.logs import about_job
 from everreach.oauth_state import is_job_id
 from everreach.tokens import Caller
-from everreach.watch import View
 from handlers.base import BaseHandler
 from handlers.operation import Answer, Tag, operation
 from handlers.params import JOB_ID, Header, Seconds, Whole

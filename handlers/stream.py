@@ -9,9 +9,9 @@ from typing import Final
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketHandler
 
+from everreach.documents import View
 from everreach.errors import ForbiddenError, UpgradeRequiredError
 from everreach.tokens import Caller
-from everreach.watch import View
 from handlers.follow import FollowHandler
 from handlers.operation import Answer, Tag, operation
 from handlers.params import JOB_ID, Header

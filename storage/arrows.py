@@ -82,7 +82,8 @@ def _announced(pipeline: list[Document], when: Document | bool = True) -> list[D
     The job keeps how it stood at its end until deliveries are made of that: a retry must not make the end unsaid.
     """
     (stage,) = pipeline
-    known = {"$ifNull": ["$unannounced", []]}
+    # Whatever a hand made of it, the job must be able to end.
+    known = {"$cond": [{"$isArray": "$unannounced"}, "$unannounced", []]}
     ends = {"$cond": ["$telling", {"$concatArrays": [known, [_AS_IT_STANDS]]}, "$unannounced"]}
     due = {"$cond": ["$telling", NOW, "$announce_at"]}
     return [

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ LIFE_SECONDS: Final = 0.5
 """How often, at the least, the stream says that nothing was missed."""
 
 _PAUSE_SECONDS: Final = 0.5
+_CLOSING_SECONDS: Final = 1.0
 # Only what somebody may see: a lease that is renewed raises no version. No token travels with it.
 _PIPELINE: Final[list[Document]] = [
     {"$match": {"$or": [{"updateDescription.updatedFields.version": {"$exists": True}}, {"operationType": "replace"}]}},
@@ -46,8 +47,9 @@ class JobChanges:
     def __init__(self, database: Database) -> None:
         self._jobs = database.get_collection(JOBS, read_concern=ReadConcern("majority"))
 
-    async def follow(self) -> AsyncIterator[Job | Sign]:
+    async def follow(self) -> AsyncGenerator[Job | Sign, None]:
         """Each changed job as it is now, and signs; a GAP comes first. Never ends, and outlives the database's absence.
+        Close it when you need no more, so that the database forgets the stream, too.
 
         A stream that breaks is taken up where it was. Only where the database no longer knows that place, which it says
         with error 286, it begins anew behind a GAP.
@@ -61,20 +63,21 @@ class JobChanges:
                 max_await_time_ms=round(LIFE_SECONDS * 1000),
             )
             try:
-                async for told in _told(stream, resumed=token is not None):
-                    yield told
-                    token = stream.resume_token
+                async with aclosing(_told(stream, resumed=token is not None)) as all_told:
+                    async for told in all_told:
+                        yield told
+                        token = stream.resume_token
             except Exception as error:  # Whatever it was, somebody waits for what comes next.
                 token = token if _resumable(error) else None
                 _log.warning("the change stream broke (%s) and is opened again", type(error).__name__)
                 yield Sign.BEHIND
-                with suppress(PyMongoError):
-                    await stream.close()
+            finally:
+                await _close(stream)
             # Jitter, so that nodes that lost one primary do not ask the next one together.
             await asyncio.sleep(_PAUSE_SECONDS * random.random())  # noqa: S311
 
 
-async def _told(stream: "AsyncIOMotorChangeStream[Document]", *, resumed: bool) -> AsyncIterator[Job | Sign]:
+async def _told(stream: "AsyncIOMotorChangeStream[Document]", *, resumed: bool) -> AsyncGenerator[Job | Sign, None]:
     # Only the first answer proves that the stream is open; what happens from then on is not missed.
     change = await stream.try_next()
     if not resumed:
@@ -85,6 +88,17 @@ async def _told(stream: "AsyncIOMotorChangeStream[Document]", *, resumed: bool) 
         elif (document := change.get("fullDocument")) and (job := if_readable(document)):
             yield job
         change = await stream.try_next()
+
+
+async def _close(stream: "AsyncIOMotorChangeStream[Document]") -> None:
+    """Have the database forget the stream at once, and not after the ten minutes for which it keeps an idle one.
+
+    It may be asked for the next change at this moment, by a thread that nobody waits for any more; then that question
+    ends, too. A database that hangs must not hold up the stop.
+    """
+    with suppress(PyMongoError, TimeoutError):
+        async with asyncio.timeout(_CLOSING_SECONDS):
+            await stream.close()
 
 
 def _resumable(error: Exception) -> bool:

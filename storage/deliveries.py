@@ -1,9 +1,10 @@
 """The outbox: one document for each event and endpoint, claimed, tried, and kept for a while when it is over."""
 
+import logging
 from collections.abc import Awaitable
 from contextlib import suppress
 from enum import StrEnum
-from typing import Final, cast
+from typing import Annotated, Final, cast
 
 import msgspec
 from pymongo import ASCENDING, ReturnDocument
@@ -22,6 +23,11 @@ KEPT_SECONDS: Final = 7 * 86400
 
 FORGOTTEN_SECONDS: Final = 30 * 86400
 """When one that nobody finished goes, such as one to an endpoint that no node knows any more."""
+
+UNREADABLE_SECONDS: Final = 600
+"""How long what a node cannot read is left alone: another version's may go on with it, or a hand mend it."""
+
+_log = logging.getLogger(__name__)
 
 
 class Progress(StrEnum):
@@ -42,11 +48,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, rename={"id": "_id"}):
     message_id: str
     event: str
     payload: str
-    attempts: int
+    attempts: Annotated[int, msgspec.Meta(ge=0)]
     fence: int
 
     def __repr__(self) -> str:
         return f"Delivery({self.id})"
+
+
+# No more is read: a moment in a year that Python does not know would fail the driver.
+_FIELDS: Final = [field.encode_name for field in msgspec.structs.fields(Delivery)]
 
 
 class Deliveries:
@@ -75,19 +85,19 @@ class Deliveries:
 
     @translated
     async def due(self, endpoint: str, limit: int) -> list[Delivery]:
-        """What is to be tried now at this endpoint, the longest waiting first."""
+        """What is to be tried now at this endpoint, the longest waiting first; what cannot be read is left aside."""
         query = {"endpoint": endpoint, "not_before": {"$exists": True}, **DUE}
-        found = self._deliveries.find(query).sort("not_before", ASCENDING).limit(limit)
-        return [msgspec.convert(document, Delivery) async for document in found]
+        found = self._deliveries.find(query, _FIELDS).sort("not_before", ASCENDING).limit(limit)
+        return [delivery async for document in found if (delivery := await self._readable(document))]
 
     @translated
     async def claim(self, delivery: Delivery) -> Delivery | None:
         """Claim: one node makes the next try. None where another was faster, or it is gone."""
         query = {"_id": delivery.id, "user_id": delivery.user_id, "not_before": {"$exists": True}, **DUE}
         raised = quietly(fence={"$add": ["$fence", 1]}, not_before=after(TRY_SECONDS))
-        claimed = self._deliveries.find_one_and_update(query, raised, return_document=ReturnDocument.AFTER)
+        claimed = self._deliveries.find_one_and_update(query, raised, _FIELDS, return_document=ReturnDocument.AFTER)
         document = await cast("Awaitable[Document | None]", claimed)
-        return msgspec.convert(document, Delivery) if document else None
+        return await self._readable(document) if document else None
 
     async def delivered(self, delivery: Delivery, result: str) -> None:
         """Deliver: the endpoint has it."""
@@ -105,6 +115,24 @@ class Deliveries:
     async def withdraw(self, delivery: Delivery) -> None:
         """Withdraw: what it tells of was erased, and nothing of it stays."""
         await self._deliveries.delete_one({"_id": delivery.id, "user_id": delivery.user_id})
+
+    async def _readable(self, document: Document) -> Delivery | None:
+        """The delivery that it describes. One that somebody broke by hand must not keep the others from being tried."""
+        try:
+            return msgspec.convert(document, Delivery)
+        except msgspec.ValidationError:
+            await self._leave_aside(document)
+            return None
+
+    async def _leave_aside(self, document: Document) -> None:
+        query = {"_id": document["_id"], "user_id": document.get("user_id"), "not_before": {"$exists": True}}
+        aside = quietly({"unreadable": True}, not_before=after(UNREADABLE_SECONDS))
+        before = await cast(
+            "Awaitable[Document | None]", self._deliveries.find_one_and_update(query, aside, ["unreadable"])
+        )
+        # Of all the times and nodes that see it, one says so.
+        if before and "unreadable" not in before:
+            _log.error("webhook %s cannot be read, and is left aside", document["_id"])
 
     async def _end(self, delivery: Delivery, end: Progress, result: str) -> None:
         moments = {"not_before": NEVER, "ended_at": NOW, "expires_at": after(KEPT_SECONDS)}

@@ -21,11 +21,12 @@ from storage.arrows import (
     telling,
 )
 from storage.indexes import JOBS
-from storage.mongo import Database, Document, prompt, translated
+from storage.mongo import PATIENCE_MS, Database, Document, prompt, translated
 
 EXCHANGE_SECONDS = 60
 """How long an exchange of the code may take before its job counts as abandoned."""
 
+_NEWEST = (("created_at", DESCENDING), ("_id", ASCENDING))
 _AGAIN: Document = {"error_message": None, "completed_at": None, "takeovers": 0, "throttled_since": None}
 
 
@@ -170,8 +171,9 @@ class JobStore:
     @prompt
     async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:
         """A page of the jobs that match, newest first, and how many match in all. `query` holds the user_id."""
-        found = self._shown.find(query).sort([("created_at", DESCENDING), ("_id", ASCENDING)]).skip(offset).limit(limit)
-        return [as_job(document) async for document in found], await self._shown.count_documents(query)
+        found = self._shown.find(query, sort=_NEWEST, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
+        jobs = [as_job(document) async for document in found]
+        return jobs, await self._shown.count_documents(query, maxTimeMS=PATIENCE_MS)
 
     @translated
     async def due(self, statuses: frozenset[Status], limit: int) -> list[Job]:

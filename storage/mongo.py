@@ -38,6 +38,13 @@ POOL_SIZE: Final = 64
 PATIENCE_SECONDS: Final = 4.0
 """How long a person is kept waiting for the database."""
 
+PATIENCE_MS: Final = round(PATIENCE_SECONDS * 1000)
+"""The same for the database's ear: a query that walks over many documents must not go on when nobody waits for it.
+
+The driver's own timeout for a whole operation (pymongo.timeout) would say this to every statement. But it also tries
+again for as long as the time lasts, and a database that refuses would be asked the more, and told of later.
+"""
+
 _DEFAULT_DATABASE = "everreach"
 _STANDALONE_ADVICE = (
     "MongoDB runs standalone; it has to be a replica set (one node is enough). Start mongod with --replSet rs0, then "
@@ -58,6 +65,8 @@ def connect(uri: str) -> Database:
         client: Client = AsyncIOMotorClient(
             uri,
             tz_aware=True,
+            # A moment outside of Python's years, which only a hand can have written, must not fail a whole answer.
+            datetime_conversion="DATETIME_AUTO",
             maxPoolSize=POOL_SIZE,
             serverSelectionTimeoutMS=2500,
             connectTimeoutMS=2500,

@@ -73,6 +73,7 @@ class World:
             "token_encryption_keys": KEY,
             "rate_limit_start": "1000/hour",
             "rate_limit_status": "100000/minute",
+            "rate_limit_jobs": "100000/minute",
             **settings,
         }
 

@@ -68,6 +68,7 @@ CHOSEN = {
     "WEBHOOK_URLS": "https://a.example/hook,https://b.example:8443/",
     "WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
     "RATE_LIMIT_STATUS": "90/minute",
+    "RATE_LIMIT_JOBS": "30/minute",
     "EVERREACH_MAX_CONTACTS": "5000",
     "EVERREACH_MAX_IMPORTS": "3",
     "EVERREACH_LEASE_SECONDS": "5.5",

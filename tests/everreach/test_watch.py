@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
 from typing import cast
 
@@ -11,9 +11,10 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from everreach import watch
+from everreach.documents import View
 from everreach.errors import DatabaseAwayError, JobNotFoundError
 from everreach.job import Job, Status
-from everreach.watch import FRAME_SECONDS, View, Watch
+from everreach.watch import FRAME_SECONDS, Watch
 from storage.changes import Sign
 from storage.jobs import JobStore
 from tests.handlers.edge import until
@@ -59,14 +60,18 @@ class Hub:
 
     def __init__(self) -> None:
         self.jobs = Jobs()
+        self.closed = False
         self._told: asyncio.Queue[Job | Sign] = asyncio.Queue()
         self.watch = Watch(cast("JobStore", self.jobs), self._changes)
         self.watch.start()
 
-    async def _changes(self) -> AsyncIterator[Job | Sign]:
-        while True:
-            yield await self._told.get()
-            self._told.task_done()
+    async def _changes(self) -> AsyncGenerator[Job | Sign, None]:
+        try:
+            while True:
+                yield await self._told.get()
+                self._told.task_done()
+        finally:
+            self.closed = True
 
     async def tell(self, *told: Job | Sign) -> None:
         """Tell, and wait until all was heard."""
@@ -287,6 +292,23 @@ async def test_who_goes_while_the_others_are_told_is_told_no_more(hub: Hub) -> N
     for line in lines[:125]:
         line.__exit__(None, None, None)
     assert (hub.watch.followers, hub.watch._kept) == (0, {})
+
+
+@pytest.mark.gen_test
+async def test_a_stop_ends_all_that_was_begun_whatever_it_is_at(hub: Hub) -> None:
+    await hub.fresh(job(1), job(1, id_="b"))
+    with hub.watch.following("a", Seer()):
+        with hub.watch.following("b", Seer()):
+            await hub.tell(job(2), job(2, id_="b"))
+        # Both are told in a moment, though nobody follows one of them any more. And the stream is told of a gap.
+        hub.jobs.away = True
+        telling = asyncio.create_task(hub.tell(Sign.GAP))
+        await asyncio.sleep(0)
+        await hub.watch.stop()
+    assert hub.closed
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 @pytest.mark.gen_test

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -20,10 +21,9 @@ from everreach.job import Tally
 from everreach.metrics import REGISTRY, WEBHOOK
 from everreach.webhooks import AT_ONCE, LONGEST_PAUSE_SECONDS, PAUSES, Webhooks
 from providers.http import BRIEF, Http
-from storage.announcements import Announcements
+from storage.announcements import Announcements, Ended
 from storage.deliveries import TRY_SECONDS, Deliveries
 from storage.indexes import DELIVERIES, JOBS
-from storage.jobs import JobStore
 from storage.mongo import Database, Document
 from tests.receiver import SECRETS, Receiver
 from tests.storage.builders import LONG_AGO, USER, Stores
@@ -40,7 +40,6 @@ async def deliverer(database: Database, *endpoints: Endpoint) -> AsyncIterator[W
     """A node's webhooks, not yet started. Tests take single steps of it."""
     async with Http(reachable=lambda _: True) as http:
         made = Webhooks(
-            jobs=JobStore(database, announce=True),
             announcements=Announcements(database),
             deliveries=Deliveries(database),
             courier=Courier(http, SECRETS),
@@ -264,6 +263,28 @@ async def test_two_nodes_at_once_tell_each_end_once(stores: Stores, database: Da
         ids = receiver.ids(mood)
         assert len(ids) == len(set(ids)) == len(jobs)
     assert await database[JOBS].count_documents({"unannounced": {"$exists": True}}) == 0
+
+
+@pytest.mark.gen_test
+async def test_documents_that_a_hand_broke_keep_no_webhook_from_coming(
+    stores: Stores, database: Database, receiver: Receiver
+) -> None:
+    async with deliverer(database, receiver.endpoint("fine")) as webhooks:
+        # More of each than a node tries at a time.
+        for _ in range(AT_ONCE + 1):
+            await stores.put(await ended(stores), unannounced=["rubbish"])
+            id_ = uuid.uuid4().hex
+            await webhooks._deliveries.post(
+                Event(id_, "import.failed", id_, USER, 1, "{}"), receiver.endpoint("fine").name
+            )
+        await database[DELIVERIES].update_many({}, {"$unset": {"payload": ""}, "$set": {"not_before": LONG_AGO}})
+        fine, later = await ended(stores), await ended(stores)
+        # This one's end is read, and then nothing of it can be read any more.
+        await webhooks._announce(Ended(later, USER))
+        await stores.put(later, created_at="yesterday")
+        for _ in range(3):
+            await look(webhooks)
+    assert {received.verified()["data"]["id"] for received in receiver.received} == {fine, later}
 
 
 @pytest.mark.gen_test

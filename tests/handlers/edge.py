@@ -5,13 +5,13 @@ import base64
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from handlers import BASE
-from tests.world import Answer, World
+from tests.world import Answer, World, new_user
 
 PROVIDERS = ("google", "microsoft")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -125,6 +125,26 @@ def not_hers(job_id: str) -> list[str]:
         "%ff",
         "x" * 4000,
     ]
+
+
+async def check_strangers(world: World, method: str, path: str, job_id: str) -> list[Answer]:
+    """A stranger is told the same of another's job, of none, and of what is no id. `path` has {} where that stands."""
+    stranger = new_user()
+    answers = [await world.api(method, path.format(name), stranger) for name in not_hers(job_id)]
+    for answer in answers:
+        check_error(answer, 404)
+        assert answer.json == NOT_FOUND
+    assert len({answer.body for answer in answers}) == 1
+    return answers
+
+
+async def check_parameters(world: World, user: str, path: str, queries: Iterable[str]) -> None:
+    """Each of these is refused, and the answer names what is wrong."""
+    for query in queries:
+        answer = await world.api("GET", f"{path}?{query}", user)
+        assert answer.status == 400, query
+        check_error(answer, 400, "Bad Request")
+        assert query.partition("=")[0] in answer.json["message"]
 
 
 async def raw_request(world: World, request: bytes) -> bytes:

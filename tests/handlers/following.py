@@ -1,14 +1,12 @@
 """What the tests of followers share: jobs that only the test changes, and clients that hold a line open."""
 
-import asyncio
 import itertools
 import json
-import socket
-import struct
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 from aiohttp import ClientWebSocketResponse, WSMsgType
@@ -159,43 +157,25 @@ def check_states(states: list[dict[str, Any]]) -> None:
         assert earlier["completed_at"] is None
 
 
-class RawLine:
-    """A client that is no more than a socket: it can read slowly, and go without a word."""
+class Line(NamedTuple):
+    """A client that is shown states, in whatever way: the next one, and all until the server says that it is over."""
 
-    def __init__(self, port: int, *, buffer: int | None = None) -> None:
-        self.socket = socket.socket()
-        if buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self.socket.setblocking(False)
-        self._port = port
+    next: Callable[[], Awaitable[dict[str, Any]]]
+    to_the_end: Callable[[], Awaitable[list[dict[str, Any]]]]
 
-    def __del__(self) -> None:
-        # A test that fails must not make a later one fail, too, over what it left open.
-        self.socket.close()
 
-    async def ask(self, kind: str, job_id: str, user: str, **headers: str) -> None:
-        """Connect, and send the request."""
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(self.socket, ("127.0.0.1", self._port))
-        lines = {"Host": "127.0.0.1", **handshake(kind), **bearer(user), **headers}
-        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        await loop.sock_sendall(self.socket, f"GET {path_of(kind, job_id)} HTTP/1.1\r\n{head}\r\n".encode())
+@asynccontextmanager
+async def shown(kind: str, origin: str, job_id: str, user: str) -> AsyncIterator[Line]:
+    """A client of this kind that is let in."""
+    if kind == "ws":
+        async with websocket(origin, job_id, user) as line:
+            yield Line(partial(next_state, line), partial(states_to_the_end, line))
+    else:
+        async with events(origin, job_id, user) as answer:
+            assert answer.status == 200
+            yield Line(partial(_next_told, answer), partial(events_to_the_end, answer))
 
-    async def read(self, until_: bytes) -> bytes:
-        """What has come, once it holds this; or all, where the server ends it."""
-        read = b""
-        async with asyncio.timeout(SECONDS):
-            while until_ not in read:
-                try:
-                    more = await asyncio.get_running_loop().sock_recv(self.socket, 65536)
-                except ConnectionError:
-                    return read
-                if not more:
-                    return read
-                read += more
-        return read
 
-    def abort(self) -> None:
-        """Be gone, as a phone in a tunnel is when its network gives it up: a reset and no goodbye."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
+async def _next_told(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((await next_event(answer))["data"])
+    return state

@@ -6,7 +6,8 @@ import pytest
 
 from everreach.metrics import FOLLOWERS, REGISTRY
 from handlers import BASE
-from tests.handlers.following import KINDS, RawLine, complete, following, running_job
+from tests.handlers.following import KINDS, complete, following, running_job
+from tests.handlers.raw_line import RawLine
 from tests.world import World, new_user
 
 

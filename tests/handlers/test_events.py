@@ -10,15 +10,10 @@ import pytest
 from tornado.testing import bind_unused_port
 
 from everreach.app import Node
-from everreach.job import Status
 from everreach.tokens import issue
-from everreach.watch import View
 from handlers.events import EventsHandler
 from tests.handlers.edge import NOT_FOUND, check_error, not_hers
 from tests.handlers.following import (
-    RawLine,
-    change,
-    check_states,
     complete,
     events,
     events_to_the_end,
@@ -26,7 +21,7 @@ from tests.handlers.following import (
     next_event,
     running_job,
 )
-from tests.handlers.test_status import check_document
+from tests.handlers.raw_line import SMALL, large_view, slow_line
 from tests.world import SECRET, World, new_user
 
 
@@ -39,47 +34,13 @@ def check_stream(headers: Mapping[str, str]) -> None:
 
 
 @pytest.mark.gen_test
-async def test_an_import_from_its_first_state_to_its_end(world: World) -> None:
-    world.sandbox.latency = 0.1
-    user = new_user()
-    job_id = await world.consent("microsoft", user, size=8000)
-    async with events(world.origin, job_id, user) as answer:
-        assert answer.status == 200
-        check_stream(answer.headers)
-        states = await events_to_the_end(answer)
-    check_states(states)
-    for state in states:
-        check_document(state)
-    assert len(states) > 2
-    assert states[-1] == await world.status(job_id, user)
-    assert states[-1]["status"] == "completed"
-    await following(world.node, 0)
-
-
-@pytest.mark.gen_test
-async def test_at_most_four_states_a_second_and_the_last_is_the_newest(world: World) -> None:
-    user = new_user()
-    job_id = await running_job(world, user)
-    async with events(world.origin, job_id, user) as answer:
-        assert (await next_event(answer))["id"] == "2"
-        began = time.monotonic()
-        for _ in range(100):
-            await change(world, job_id)
-            await asyncio.sleep(0.005)
-        await complete(world, job_id)
-        states = await events_to_the_end(answer)
-        assert 2 <= len(states) <= 4 * (time.monotonic() - began) + 1
-    check_states(states)
-    assert (states[-1]["status"], states[-1]["version"]) == ("completed", 103)
-
-
-@pytest.mark.gen_test
 async def test_who_has_seen_the_end_is_told_not_to_come_again(world: World) -> None:
     user = new_user()
     job_id = await running_job(world, user)
     # What has not ended goes on, whatever was seen last.
     for seen in ("2", "999", "x", ""):
         async with events(world.origin, job_id, user, **{"Last-Event-ID": seen}) as answer:
+            check_stream(answer.headers)
             assert (await next_event(answer))["id"] == "2"
     await complete(world, job_id)
     for seen, status in (("3", 204), ("2", 200), ("x", 200), ("4", 200)):
@@ -142,21 +103,14 @@ async def test_a_server_that_stops_ends_the_answer_whole(world: World) -> None:
         await stopping
 
 
-def large_view(user: str, version: int) -> View:
-    return View(user, version, Status.PROCESSING, b'{"version":%d,"padding":"%s"}' % (version, b"x" * 9000))
-
-
 @pytest.mark.gen_test
 async def test_a_slow_reader_gets_the_latest_state_and_nothing_grows(world: World) -> None:
     user = new_user()
     job_id = await running_job(world, user)
-    line = RawLine(world.config.port, buffer=4096)
-    await line.ask("events", job_id, user)
-    await following(world.node, 1)
-    (one,) = world.node.services.watch._kept[job_id].followers
+    line, one = await slow_line(world, "events", job_id, user)
     assert isinstance(one, EventsHandler)
     stream: Any = one.request.connection
-    stream.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    stream.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
     written: list[int] = []
     transmit = one.transmit
     one.transmit = lambda data: written.append(len(data)) or transmit(data)  # type: ignore[method-assign,func-returns-value]

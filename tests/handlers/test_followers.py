@@ -13,8 +13,8 @@ from aiohttp import WSMsgType
 from tornado.iostream import IOStream
 from tornado.web import RequestHandler
 
+from everreach.documents import View
 from everreach.job import Status
-from everreach.watch import View
 from handlers import followers
 from handlers.followers import Followers
 from handlers.status import ViewHandler, _Wait
@@ -22,7 +22,6 @@ from storage.rate_limits import RateLimits
 from tests.handlers.edge import until
 from tests.handlers.following import (
     KINDS,
-    RawLine,
     change,
     complete,
     events,
@@ -32,6 +31,7 @@ from tests.handlers.following import (
     running_job,
     websocket,
 )
+from tests.handlers.raw_line import RawLine
 from tests.world import World, new_user
 
 BEAT = 0.3

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.handlers.edge import PROVIDERS, TIME, check_error, check_headers
+from tests.handlers.edge import PROVIDERS, TIME, check_error, check_headers, check_parameters
 from tests.world import ACCOUNT, World, new_user
 
 FIELDS = {
@@ -142,12 +142,7 @@ async def test_filters_and_what_they_leave_is_what_counts(world: World) -> None:
 
 @pytest.mark.gen_test
 async def test_every_bad_value_is_400_and_names_the_parameter(world: World) -> None:
-    user = new_user()
-    for query in [*map(urlencode, BAD), *RAW]:
-        answer = await world.api("GET", f"/list?{query}", user)
-        assert answer.status == 400, query
-        check_error(answer, 400, "Bad Request")
-        assert query.partition("=")[0] in answer.json["message"]
+    await check_parameters(world, new_user(), "/list", [*map(urlencode, BAD), *RAW])
 
 
 @pytest.mark.gen_test
@@ -163,3 +158,25 @@ async def test_only_with_a_token(world: World) -> None:
         answer = await world.api("GET", path)
         check_error(answer, 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.settings(rate_limit_jobs="8/minute")
+@pytest.mark.gen_test
+async def test_one_person_may_ask_so_often_and_no_other_pays_for_it(world: World) -> None:
+    user, other = new_user(), new_user()
+    job_id, _ = await world.start("google", user)
+    asked = [
+        ("GET", "/list"),
+        ("GET", f"/jobs/{job_id}/contacts"),
+        ("POST", f"/jobs/{job_id}/retry"),
+        ("POST", f"/jobs/{job_id}/cancel"),
+    ]
+    # They share what there is, and what is not there or not possible counts as well.
+    answers = [await world.api(method, path, user) for method, path in asked * 2]
+    assert [answer.status for answer in answers] == [200, 200, 409, 200, 200, 200, 409, 409]
+    for method, path in asked:
+        refused = await world.api(method, path, user)
+        check_error(refused, 429, "Too Many Requests")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    await world.status(job_id, user)
+    await listed(world, other)

@@ -8,7 +8,8 @@ import pytest
 
 from handlers import status
 from tests.handlers.edge import check_error, database_failing
-from tests.handlers.following import RawLine, change, complete, following, knows, running_job
+from tests.handlers.following import change, complete, following, knows, running_job
+from tests.handlers.raw_line import RawLine
 from tests.handlers.test_status import check_document
 from tests.storage.builders import failing
 from tests.world import Answer, World, bearer, new_user

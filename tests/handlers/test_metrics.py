@@ -15,7 +15,7 @@ from everreach.metrics import REGISTRY
 from providers.sandbox.faults import Fault, Kind
 from storage.indexes import JOBS
 from tests.everreach.test_workers import pair
-from tests.handlers.following import RawLine
+from tests.handlers.raw_line import RawLine
 from tests.handlers.scraped import Scrape, changed, counters, parsed, total
 from tests.test_crash import begin, surroundings
 from tests.world import World, new_user

@@ -9,17 +9,13 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from tornado.testing import bind_unused_port
 
 from everreach.app import Node
-from everreach.job import Status
 from everreach.tokens import issue
-from everreach.watch import View
 from handlers import stream
 from handlers.stream import StreamHandler
 from tests.handlers.edge import NOT_FOUND, check_error, not_hers
 from tests.handlers.following import (
     SECONDS,
-    RawLine,
     change,
-    check_states,
     complete,
     following,
     handshake,
@@ -28,7 +24,7 @@ from tests.handlers.following import (
     states_to_the_end,
     websocket,
 )
-from tests.handlers.test_status import check_document
+from tests.handlers.raw_line import SMALL, RawLine, large_view, slow_line
 from tests.world import SECRET, Answer, World, new_user
 
 FRONTEND = "https://app.everreach.example"
@@ -47,25 +43,6 @@ async def closed(line: ClientWebSocketResponse) -> int | None:
 
 
 @pytest.mark.gen_test
-async def test_an_import_from_its_first_state_to_its_end(world: World) -> None:
-    world.sandbox.latency = 0.1
-    user = new_user()
-    job_id = await world.consent("google", user, size=8000)
-    before = await world.status(job_id, user)
-    async with websocket(world.origin, job_id, user) as line:
-        states = await states_to_the_end(line)
-        assert line.close_code == 1000
-    check_states(states)
-    for state in states:
-        check_document(state)
-    assert states[0]["version"] >= before["version"]
-    assert len(states) > 2
-    assert states[-1] == await world.status(job_id, user)
-    assert states[-1]["status"] == "completed"
-    await following(world.node, 0)
-
-
-@pytest.mark.gen_test
 async def test_a_job_that_has_ended_is_shown_once(world: World) -> None:
     user = new_user()
     job_id = await running_job(world, user)
@@ -73,26 +50,6 @@ async def test_a_job_that_has_ended_is_shown_once(world: World) -> None:
     async with websocket(world.origin, job_id, user) as line:
         assert [state["status"] for state in await states_to_the_end(line)] == ["completed"]
         assert line.close_code == 1000
-
-
-@pytest.mark.gen_test
-async def test_at_most_four_states_a_second_and_the_last_is_the_newest(world: World) -> None:
-    user = new_user()
-    job_id = await running_job(world, user)
-    async with websocket(world.origin, job_id, user) as line, websocket(world.origin, job_id, user) as other:
-        await next_state(line)
-        began = time.monotonic()
-        for number in range(1, 201):
-            await change(world, job_id, processed_contacts=number, imported_contacts=number)
-            # Else the changes would be over before the second state is due.
-            await asyncio.sleep(0.005)
-        await complete(world, job_id)
-        states = await states_to_the_end(line)
-        seconds = time.monotonic() - began
-        check_states(states)
-        assert 2 <= len(states) <= 4 * seconds + 1
-        assert (states[-1]["status"], states[-1]["version"]) == ("completed", 203)
-        assert (await states_to_the_end(other))[1:] == states
 
 
 @pytest.mark.gen_test
@@ -259,28 +216,15 @@ async def test_nothing_is_compressed_whoever_offers_it(world: World) -> None:
     line.abort()
 
 
-def follower(world: World, job_id: str) -> StreamHandler:
-    """The only one."""
-    (one,) = world.node.services.watch._kept[job_id].followers
-    assert isinstance(one, StreamHandler)
-    return one
-
-
-def large_view(user: str, version: int) -> View:
-    return View(user, version, Status.PROCESSING, b'{"version":%d,"padding":"%s"}' % (version, b"x" * 9000))
-
-
 @pytest.mark.gen_test
 async def test_a_slow_reader_gets_the_latest_state_and_nothing_grows(world: World) -> None:
     user = new_user()
     job_id = await running_job(world, user)
-    line = RawLine(world.config.port, buffer=4096)
-    await line.ask("ws", job_id, user)
-    await following(world.node, 1)
-    one = follower(world, job_id)
+    line, one = await slow_line(world, "ws", job_id, user)
+    assert isinstance(one, StreamHandler)
     assert one.ws_connection
     assert one.ws_connection.stream
-    one.ws_connection.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    one.ws_connection.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
     waiting: list[int] = []
     for version in range(3, 3000):
         one.show(large_view(user, version))

@@ -1,15 +1,17 @@
 """The ends that nobody was told of yet: each end leaves word in the statement that makes it, and word is never lost."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 
 from everreach.documents import StatusDocument
 from everreach.job import Status, Tally
-from storage.announcements import DUE, TAKEN_SECONDS, Announcements, Ended
+from storage.announcements import DUE, TAKEN_SECONDS, UNREADABLE_SECONDS, Announcements, Ended
 from storage.indexes import JOBS
-from storage.mongo import Database
+from storage.mongo import Database, Document
 from tests.storage.builders import LONG_AGO, STRANGER, USER, Stores
 
 COUNTS: Final = {"processed_contacts": 3, "imported_contacts": 1, "skipped_contacts": 1, "failed_contacts": 1}
@@ -84,6 +86,11 @@ async def retried_and_failed(stores: Stores, job_id: str) -> None:
 async def let_pass(stores: Stores, job_id: str) -> None:
     """Whoever took the job's ends has had time enough."""
     await stores.put(job_id, announce_at=LONG_AGO)
+
+
+async def seconds_left(stores: Stores, job_id: str) -> float:
+    left: timedelta = (await stores.stored(job_id))["announce_at"] - await stores.now()
+    return left.total_seconds()
 
 
 @pytest.mark.parametrize(("end", "status"), ENDS, ids=[end.__name__ for end, _ in ENDS])
@@ -163,8 +170,7 @@ async def test_one_node_takes_an_end_and_another_only_when_its_time_is_over(
     assert len(await announcements.take(ended)) == 1
     assert await announcements.take(ended) == []
     assert await announcements.due(10) == []
-    left = (await stores.stored(ended.job_id))["announce_at"] - await stores.now()
-    assert 0 < left.total_seconds() <= TAKEN_SECONDS
+    assert 0 < await seconds_left(stores, ended.job_id) <= TAKEN_SECONDS
     await let_pass(stores, ended.job_id)
     assert len(await announcements.take(ended)) == 1
 
@@ -205,6 +211,66 @@ async def test_the_longest_waiting_come_first_and_no_more_than_are_asked_for(
     await stores.put(second, announce_at=LONG_AGO)
     assert [ended.job_id for ended in await announcements.due(2)] == [second, first]
     assert third in {ended.job_id for ended in await announcements.due(3)}
+
+
+BROKEN: Final[dict[str, Document]] = {
+    "nobody's": {"$unset": {"user_id": ""}},
+    "a word for a time": {"$set": {"created_at": "yesterday"}},
+    "a moment beyond all years": {"$set": {"created_at": DatetimeMS(8_640_000_000_000_000)}},
+    "no ends": {"$unset": {"unannounced": ""}},
+    "ends that are no list": {"$set": {"unannounced": "completed"}},
+    "an end that is no document": {"$set": {"unannounced.0": "completed"}},
+    "a status that there is not": {"$set": {"unannounced.0.status": "invented later"}},
+    "an end that is none": {"$set": {"unannounced.0.status": "fetching"}},
+}
+
+
+@pytest.mark.parametrize("edit", BROKEN.values(), ids=BROKEN)
+@pytest.mark.gen_test
+async def test_what_somebody_broke_by_hand_is_left_aside_and_said_once(
+    stores: Stores, announcements: Announcements, log_lines: list[str], edit: Document
+) -> None:
+    broken, plain = await failed(stores), await finished(stores)
+    await stores.database[JOBS].update_one({"_id": broken}, edit)
+    for _ in range(2):
+        taken = [job.id for ended in await announcements.due(10) for job in await announcements.take(ended)]
+        assert broken not in taken
+        assert taken == [plain]
+        assert UNREADABLE_SECONDS - 60 < await seconds_left(stores, broken) <= UNREADABLE_SECONDS
+        await let_pass(stores, plain)
+        await let_pass(stores, broken)
+    assert len([line for line in log_lines if broken in line]) == 1
+
+
+@pytest.mark.parametrize("rubbish", ["nonsense", [{"status": "invented later"}]])
+@pytest.mark.gen_test
+async def test_a_job_whose_end_cannot_be_read_tells_its_next_one(
+    stores: Stores, announcements: Announcements, rubbish: object
+) -> None:
+    job_id = await failed(stores)
+    await stores.put(job_id, unannounced=rubbish)
+    assert await announcements.take(Ended(job_id, USER)) == []
+    await retried_and_failed(stores, job_id)
+    (told,) = await announcements.take(Ended(job_id, USER))
+    assert told.error_message == "It failed again."
+    await announcements.told(told)
+    assert {"unannounced", "announce_at", "unreadable"}.isdisjoint(await stores.stored(job_id))
+
+
+@pytest.mark.gen_test
+async def test_what_was_mended_is_told_by_itself_and_nothing_of_the_fault_stays(
+    stores: Stores, announcements: Announcements
+) -> None:
+    job_id = await failed(stores)
+    ends = (await stores.stored(job_id))["unannounced"]
+    await stores.put(job_id, unannounced="nonsense")
+    assert await announcements.take(Ended(job_id, USER)) == []
+    await stores.put(job_id, unannounced=ends)
+    assert await announcements.due(10) == []
+    await let_pass(stores, job_id)
+    (told,) = await announcements.take(*await announcements.due(10))
+    await announcements.told(told)
+    assert {"unannounced", "announce_at", "unreadable"}.isdisjoint(await stores.stored(job_id))
 
 
 @pytest.mark.gen_test

@@ -1,8 +1,8 @@
 """The change stream: every change that somebody may see, on whatever node; and a word where one may be missing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +11,8 @@ from everreach.job import Job, Status
 from storage import changes
 from storage.changes import JobChanges, Sign
 from storage.indexes import JOBS
+from storage.mongo import Database, connect
+from tests.handlers.edge import until
 from tests.storage.builders import LONG_AGO, USER, Stores, failing, people
 
 HISTORY_LOST = {"errorCode": 286}
@@ -67,6 +69,43 @@ async def listening(stores: Stores) -> AsyncIterator[Heard]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def streams(database: Database) -> int:
+    """How many change streams the database keeps open for this one, whether one is asked for more just now or not."""
+    looking = {"$currentOp": {"allUsers": True, "idleCursors": True}}
+    ours = {"$match": {"cursor.tailable": True, "ns": f"{database.name}.{JOBS}"}}
+    return len(await database.client.admin.aggregate([looking, ours]).to_list(None))
+
+
+async def next_answer(told: AsyncGenerator[Job | Sign, None]) -> None:
+    """Cut off while the database is asked for more."""
+    asking = asyncio.ensure_future(anext(told))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+async def nothing(_: AsyncGenerator[Job | Sign, None]) -> None:
+    """Cut off while nothing is asked."""
+
+
+@pytest.mark.parametrize("awaiting", [next_answer, nothing])
+@pytest.mark.gen_test
+async def test_a_node_that_stops_leaves_nothing_open_in_the_database(
+    database: Database, database_uri: str, awaiting: Callable[[AsyncGenerator[Job | Sign, None]], Awaitable[None]]
+) -> None:
+    node = connect(database_uri)
+    async with aclosing(JobChanges(node).follow()) as told:
+        assert await anext(told) is Sign.GAP
+        assert await streams(database) == 1
+        await awaiting(told)
+    node.client.close()
+
+    async def none_is_left() -> bool:
+        return not await streams(database)
+
+    await until(none_is_left, 5)
 
 
 @pytest.mark.gen_test

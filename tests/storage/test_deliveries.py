@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 
 from everreach.event import Event
-from storage.deliveries import FORGOTTEN_SECONDS, KEPT_SECONDS, TRY_SECONDS, Deliveries, Delivery
+from storage.deliveries import FORGOTTEN_SECONDS, KEPT_SECONDS, TRY_SECONDS, UNREADABLE_SECONDS, Deliveries, Delivery
 from storage.indexes import DELIVERIES
 from storage.mongo import Database, Document
 from tests.storage.builders import LONG_AGO, USER
@@ -127,6 +128,61 @@ async def test_a_retry_comes_after_its_pause(deliveries: Deliveries, database: D
     await let_pass(database)
     (due,) = await deliveries.due(HERE, 10)
     assert due.attempts == 1
+
+
+BROKEN: Final[dict[str, Document]] = {
+    "no payload": {"$unset": {"payload": ""}},
+    "nobody's": {"$unset": {"user_id": ""}},
+    "a count that is none": {"$set": {"attempts": "several"}},
+    "a count below nothing": {"$set": {"attempts": -100}},
+    "a fence that is none": {"$set": {"fence": None}},
+}
+
+
+@pytest.mark.parametrize("edit", BROKEN.values(), ids=BROKEN)
+@pytest.mark.gen_test
+async def test_what_somebody_broke_by_hand_is_left_aside_and_said_once(
+    deliveries: Deliveries, database: Database, log_lines: list[str], edit: Document
+) -> None:
+    for number in range(4):
+        await deliveries.post(Event(f"msg_{number}", "import.failed", "job", USER, 1, "{}"), HERE)
+    await database[DELIVERIES].update_many({"message_id": {"$ne": "msg_3"}}, edit)
+    await let_pass(database)
+    # They come first, and a node asks for no more than it can try.
+    assert await deliveries.due(HERE, 3) == []
+    assert [due.message_id for due in await deliveries.due(HERE, 3)] == ["msg_3"]
+    assert len([line for line in log_lines if "left aside" in line]) == 3
+    # Ten minutes later they are as broken as before; nobody wants to read that again.
+    await let_pass(database)
+    assert [due.message_id for due in await deliveries.due(HERE, 4)] == ["msg_3"]
+    assert [due.message_id for due in await deliveries.due(HERE, 3)] == ["msg_3"]
+    assert len([line for line in log_lines if "left aside" in line]) == 3
+
+
+@pytest.mark.gen_test
+async def test_a_moment_that_python_does_not_know_keeps_nothing_from_being_tried(
+    deliveries: Deliveries, database: Database
+) -> None:
+    await deliveries.post(EVENT, HERE)
+    await database[DELIVERIES].update_one({}, {"$set": {"expires_at": DatetimeMS(8_640_000_000_000_000)}})
+    (due,) = await deliveries.due(HERE, 10)
+    assert await deliveries.claim(due)
+
+
+@pytest.mark.gen_test
+async def test_one_that_is_broken_after_the_look_is_claimed_by_nobody(
+    deliveries: Deliveries, database: Database
+) -> None:
+    await deliveries.post(EVENT, HERE)
+    (due,) = await deliveries.due(HERE, 10)
+    await database[DELIVERIES].update_one({}, {"$unset": {"payload": ""}})
+    assert await deliveries.claim(due) is None
+    document = await stored(database)
+    assert document["not_before"] - document["created_at"] >= timedelta(seconds=UNREADABLE_SECONDS)
+    # A hand, or a node of the version that wrote it, goes on with it.
+    await database[DELIVERIES].update_one({}, {"$set": {"payload": EVENT.payload}})
+    await let_pass(database)
+    assert await deliveries.claim(due)
 
 
 @pytest.mark.gen_test

@@ -4,9 +4,13 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from msgspec.structs import replace
 
+from everreach.errors import DatabaseAwayError
 from everreach.job import Job, Status
+from storage import jobs as module
+from storage.indexes import JOBS
 from storage.mongo import Document
 from tests.storage.builders import LONG_AGO, NO_TOKENS, STRANGER, TOKENS, USER, Stores
 
@@ -80,6 +84,18 @@ async def test_a_page_past_the_end_is_empty_and_still_tells_the_total(stores: St
     assert await stores.jobs.history({"user_id": STRANGER}, 20, 0) == ([], 0)
 
 
+@pytest.mark.gen_test
+async def test_a_history_that_takes_too_long_ends_in_the_database_too(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await history_of(stores, ("google", Status.COMPLETED))
+    monkeypatch.setattr(module, "PATIENCE_MS", 300)
+    with pytest.raises(DatabaseAwayError):
+        await stores.jobs.history({"user_id": USER, "$where": "sleep(20000) || true"}, 20, 0)
+    under_way = {"$match": {"ns": f"{stores.database.name}.{JOBS}", "active": True}}
+    assert not await stores.database.client.admin.aggregate([{"$currentOp": {}}, under_way]).to_list(None)
+
+
 @pytest.mark.parametrize(
     ("query", "places"),
     [
@@ -117,8 +133,10 @@ async def test_the_longest_waiting_is_due_first(stores: Stores) -> None:
 
 @pytest.mark.gen_test
 async def test_a_job_that_another_version_wrote_keeps_no_other_from_being_due(stores: Stores) -> None:
-    strange, plain = await stores.fetching(), await stores.fetching()
+    strange, plain, odd = [await stores.fetching() for _ in range(3)]
     await stores.put(strange.id, cursor="invented later")
+    # A year that Python does not know.
+    await stores.put(odd.id, started_at=DatetimeMS(8_640_000_000_000_000))
     assert ids_of(await stores.jobs.due(frozenset({Status.FETCHING}), 10)) == [plain.id]
 
 
