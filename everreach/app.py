@@ -13,6 +13,7 @@ from tornado.web import Application
 
 from everreach import tracing
 from everreach.config import Config
+from everreach.demand import Demand
 from everreach.errors import EverReachError, TransientError
 from everreach.importer import Importer
 from everreach.jwks import KeySet
@@ -153,7 +154,7 @@ class Node:
                 limit=config.everreach_max_imports,
                 lease_seconds=config.everreach_lease_seconds,
             ),
-            watch=Watch(jobs, JobChanges(database).follow),
+            watch=Watch(jobs, Demand(JobChanges(database).follow)),
             followers=Followers(),
             ping=lambda: ping(database),
             describe=lambda: describe(ROUTES, config.next_public_base_url or "/"),

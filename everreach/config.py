@@ -65,7 +65,7 @@ class Config(BaseSettings):
 
     rate_limit_start: Rate = "5/hour"
     rate_limit_status: Rate = "60/minute"
-    rate_limit_jobs: Rate = "120/minute"
+    rate_limit_jobs: Rate = "600/minute"
     everreach_max_contacts: int = Field(1_000_000, ge=1, le=100_000_000)
     everreach_max_imports: int = Field(16, ge=1, le=1000)
     everreach_lease_seconds: float = Field(8, ge=1, le=60)

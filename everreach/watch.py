@@ -6,12 +6,13 @@ latest, and never a list of what happened.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any, Final, Protocol
 
 from cachetools import LRUCache
 
+from everreach.demand import Demand
 from everreach.documents import View
 from everreach.errors import DatabaseError, JobNotFoundError
 from everreach.job import RUNNING, Job, Status
@@ -61,9 +62,9 @@ async def _show_all(entry: _Entry, view: View) -> None:
 class Watch:
     """The hub of one process. Start it before the first question, stop it after the last."""
 
-    def __init__(self, jobs: JobStore, changes: Callable[[], AsyncGenerator[Job | Sign, None]]) -> None:
+    def __init__(self, jobs: JobStore, demand: Demand) -> None:
         self._jobs = jobs
-        self._changes = changes
+        self._demand = demand
         self._recent: LRUCache[str, _Entry] = LRUCache(_REMEMBERED)
         # Somebody follows these, or reads them just now. Nothing that is told of them is lost.
         self._kept: dict[str, _Entry] = {}
@@ -72,7 +73,7 @@ class Watch:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Begin to listen, whenever there is demand."""
         self._begin(self._listen())
 
     async def stop(self) -> None:
@@ -98,6 +99,7 @@ class Watch:
 
     async def view(self, job_id: str, user_id: str) -> View:
         """The job now. Raises JobNotFoundError, the same for an unknown job and a stranger's."""
+        self._demand.polled()
         entry = self._known(job_id)
         view = entry.view if entry else None
         if view is None or view.status not in _REMEMBERABLE or not self._fresh:
@@ -112,9 +114,11 @@ class Watch:
         with self._keeping(job_id) as entry:
             entry.told_at = entry.told_at if entry.followers else time.monotonic()
             entry.followers[follower] = None
+            self._demand.joined()
             try:
                 yield
             finally:
+                self._demand.left()
                 del entry.followers[follower]
 
     def offer(self, job: Job) -> None:
@@ -166,7 +170,7 @@ class Watch:
             entry.telling = False
 
     async def _listen(self) -> None:
-        async with aclosing(self._changes()) as changes:
+        async with aclosing(self._demand.changes()) as changes:
             async for told in changes:
                 await self._hear(told)
 
@@ -175,12 +179,14 @@ class Watch:
             self.offer(told)
         elif told is Sign.GAP:
             await self._look_again()
-        if told is Sign.BEHIND:
+        if told is Sign.BEHIND or told is Sign.OVER:
             self._sign_at = None
         elif told is Sign.CURRENT or self._fresh:
             # While what was missed is being told, one change says nothing of the others.
             self._sign_at = time.monotonic()
             STREAM_SIGN.give()
+        if told is Sign.OVER:
+            STREAM_SIGN.end()
 
     async def _look_again(self) -> None:
         """Read what is followed, and forget all else: a follower must not stick to what was missed."""

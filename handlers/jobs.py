@@ -66,7 +66,7 @@ class ListHandler(JobHandler):
 
         The newest first. `total` counts what the filters leave; an offset past the end gives an empty page.
 
-        120 in any minute for each person, together with `contacts`, `cancel` and `retry`.
+        600 in any minute for each person, together with `contacts`, `cancel` and `retry`.
         """
         await self.count(caller.user_id)
         query = {"user_id": caller.user_id, "provider": provider, "status": status}

@@ -39,6 +39,8 @@ class Sign(Enum):
     """The stream broke; what happens from now on is told once it is open again."""
     GAP = auto()
     """Changes may have gone by untold: what is known of any job has to be read again."""
+    OVER = auto()
+    """Nobody needs the stream for now: nothing is told until it is opened again."""
 
 
 class JobChanges:

@@ -27,6 +27,7 @@ LAYERS: list[list[set[str]]] = [
     [
         {"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"},
         {"everreach.courier"},
+        {"everreach.demand"},
         {"everreach.rotation"},
         {"everreach.erasure"},
         {"everreach.outcomes"},

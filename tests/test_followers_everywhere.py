@@ -199,8 +199,8 @@ async def test_a_node_has_one_stream_however_many_follow(world: World) -> None:
     jobs = [await running_job(world, user) for _ in range(5)]
     async with AsyncExitStack() as stack:
         await next_state(await stack.enter_async_context(websocket(world.origin, jobs[0], user)))
+        await knows(world.node, fresh=True)
         before = await streams(world)
-        assert before
         for job_id in jobs * 4:
             await next_state(await stack.enter_async_context(websocket(world.origin, job_id, user)))
         await following(world.node, 21)

@@ -11,9 +11,11 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from everreach import watch
+from everreach.demand import Demand
 from everreach.documents import View
 from everreach.errors import DatabaseAwayError, JobNotFoundError
 from everreach.job import Job, Status
+from everreach.metrics import STREAM_SIGN
 from everreach.watch import FRAME_SECONDS, Watch
 from storage.changes import Sign
 from storage.jobs import JobStore
@@ -62,7 +64,9 @@ class Hub:
         self.jobs = Jobs()
         self.closed = False
         self._told: asyncio.Queue[Job | Sign] = asyncio.Queue()
-        self.watch = Watch(cast("JobStore", self.jobs), self._changes)
+        self.demand = Demand(self._changes)
+        self.demand.joined()
+        self.watch = Watch(cast("JobStore", self.jobs), self.demand)
         self.watch.start()
 
     async def _changes(self) -> AsyncGenerator[Job | Sign, None]:
@@ -175,6 +179,30 @@ async def test_a_stream_that_says_nothing_for_a_while_counts_as_broken(
     hub.jobs.put(job(3))
     await hub.tell(job(2, id_="b"))
     assert await hub.version() == 3
+
+
+@pytest.mark.gen_test
+async def test_while_nobody_needs_the_stream_the_database_answers_and_no_lag_grows(hub: Hub) -> None:
+    await hub.fresh(job(1))
+    await asyncio.sleep(0.01)
+    assert STREAM_SIGN.age() > 0
+    await hub.tell(Sign.OVER)
+    assert STREAM_SIGN.age() == 0
+    hub.jobs.put(job(2))
+    assert (await hub.version(), await hub.version(), hub.jobs.reads) == (2, 2, 2)
+
+
+@pytest.mark.gen_test
+async def test_who_follows_and_who_polls_make_demand(hub: Hub) -> None:
+    hub.demand.left()
+    await hub.fresh(job(1))
+    assert hub.demand._followers == 0
+    with hub.watch.following("a", Seer()):
+        assert hub.demand._followers == 1
+    assert hub.demand._followers == 0
+    before = hub.demand._polls
+    await hub.version()
+    assert hub.demand._polls == before + 1
 
 
 @pytest.mark.gen_test

@@ -159,9 +159,9 @@ async def test_who_goes_away_is_not_waited_for(world: World) -> None:
 async def test_a_poll_outlives_an_absence_of_the_database(world: World) -> None:
     user = new_user()
     job_id = await running_job(world, user)
-    await knows(world.node, fresh=True)
     waiting = asyncio.create_task(timed(world, job_id, user, "since=2&wait=25"))
     await following(world.node, 1)
+    await knows(world.node, fresh=True)
     async with failing(world.database, "find", "getMore", "aggregate", closeConnection=True):
         await knows(world.node, fresh=False)
         check_error(await poll(world, job_id, user, ""), 503, "Service Unavailable")
