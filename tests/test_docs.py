@@ -64,11 +64,18 @@ def test_every_target_of_make_is_one() -> None:
     assert {word for word in named if "=" not in word} <= targets
 
 
-def test_every_test_that_is_to_be_run_is_there() -> None:
-    files = every(r"\btests/[\w./]+\.py\b")
-    # Contributors are shown how to write this one.
-    missing = [file for file in files if not (ROOT / file).exists()]
-    assert missing == ["tests/providers/test_close.py"]
+def test_every_file_that_is_named_is_there() -> None:
+    files = every(r"(?<![\w./{-])(?:[a-z]+/)+[\w.]+\.(?:py|md|ya?ml|json|pml|service|spec)\b")
+    missing = {file for file in files if not (ROOT / file).exists()}
+    # Contributors are shown how to write these.
+    assert {Path(file).stem for file in missing} == {"close", "close_contacts", "test_close"}
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    source = "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("*.py"))
+    names = every(r"\btest_\w+\b(?!\.py)")
+    assert len(names) > 50
+    assert {name for name in names if f"def {name}(" not in source} == set()
     for line in every(r"pytest tests/[\w./]+\.py -k \w+"):
         _, file, _, word = line.split()
         assert re.search(rf"def test_\w*{word}", (ROOT / file).read_text("utf-8")), line
