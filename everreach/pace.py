@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
-STEP: Final = 16
+STEP: Final = 32
 """Contacts worked on at a time: about a millisecond."""
 
 T = TypeVar("T")

@@ -21,7 +21,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 def decode(body: bytes | msgspec.Raw, type_: type[T]) -> T:
     """The struct in `body`. Raises TransientError where that is no JSON object at all, such as an HTML page."""
     try:
-        return cast("T", _decoder(type_).decode(body))
+        decoded: T = _decoder(type_).decode(body)
+        return decoded
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         document = _lenient(bytes(body))
     if not isinstance(document, dict):
