@@ -32,8 +32,9 @@ types: install
 	$(BIN)/mypy
 	$(BIN)/mypy deploy/frozen.py deploy/stage_image.py
 
+# The tests begin some hundred processes; what the first ones compile serves the others, whatever the environment says.
 test: lint types
-	$(BIN)/pytest -n $(TESTERS) --dist worksteal --durations 5
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(TESTERS) --dist worksteal --durations 5
 
 # The program of one file, and the folder that the image holds. PyInstaller takes what another build left for its own.
 binary: dist/everreach
