@@ -1,7 +1,8 @@
 # Every target starts from a bare checkout: Python 3.11 to 3.13 and make are all it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-# The tests wait more than they compute.
+# The tests wait more than they compute. Each tester has its own part, so that what a file's tests share is made once, and
+# takes from the others' when it is done.
 TESTERS ?= 3
 INSTALLED := .venv/.installed
 PROGRAM := $(shell find everreach handlers providers storage -type f -not -name '*.pyc') deploy/everreach.spec deploy/frozen.py
@@ -31,8 +32,9 @@ types: install
 	$(BIN)/mypy
 	$(BIN)/mypy deploy/frozen.py deploy/stage_image.py
 
+# The tests begin some hundred processes; what the first ones compile serves the others, whatever the environment says.
 test: lint types
-	$(BIN)/pytest -n $(TESTERS) --durations 5
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(TESTERS) --dist worksteal --durations 5
 
 # The program of one file, and the folder that the image holds. PyInstaller takes what another build left for its own.
 binary: dist/everreach

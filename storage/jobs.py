@@ -184,14 +184,8 @@ class JobStore:
 
 
 def _waiting(state: State, provider: str) -> Document:
-    return {
-        "_id": state.job_id,
-        "user_id": state.user_id,
-        "provider": provider,
-        "status": Status.AUTHENTICATING,
-        "state_hash": state.nonce_hash,
-        "$expr": {"$gt": ["$not_before", NOW]},
-    }
+    whose = {"_id": state.job_id, "user_id": state.user_id, "provider": provider, "status": Status.AUTHENTICATING}
+    return {**whose, "state_hash": state.nonce_hash, "$expr": {"$gt": ["$not_before", NOW]}}
 
 
 def _failed(job_id: str, user_id: str) -> Document:

@@ -14,7 +14,7 @@ from everreach.job import Job, Lease, Tally
 from everreach.pace import paced
 from storage.bulk import UNENCODABLE, Template, insert_all
 from storage.indexes import LEDGER
-from storage.mongo import Database, Document, prompt, translated
+from storage.mongo import PATIENCE_MS, Database, Document, prompt, translated
 
 ACTIONS: Final = ("created", "updated", "skipped", "failed")
 
@@ -133,8 +133,9 @@ class Ledger:
     async def page(self, job: Job, action: str | None, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
         """A page of rows, grouped by action and in order of arrival, and how many there are in all."""
         query = {**_of(job), "action": action or {"$in": list(ACTIONS)}}
-        found = self._rows.find(query, {**dict.fromkeys(_SHOWN, 1), "_id": 0}).sort(_ORDER).skip(offset).limit(limit)
-        return [row async for row in found], await self._rows.count_documents(query)
+        shown = {**dict.fromkeys(_SHOWN, 1), "_id": 0}
+        found = self._rows.find(query, shown, sort=_ORDER, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
+        return [row async for row in found], await self._rows.count_documents(query, maxTimeMS=PATIENCE_MS)
 
     async def _documents(self, job: Job, rows: Sequence[Row]) -> list[RawBSONDocument]:
         changed = [row for row in rows if row.document is None]

@@ -1,7 +1,6 @@
 """One mongod on one folder: find and start it, say why it ended, end it, and end what a killed parent left behind."""
 
 import importlib.util
-import json
 import os
 import select
 import shutil
@@ -9,11 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from everreach.errors import DatabaseError
+from storage.mongod_log import last_complaint
 
 HOST = "127.0.0.1"
 
@@ -118,7 +118,7 @@ class MongodProcess:
         """Put into one sentence why it ended by itself, in the words of its log."""
         code = self.exit_code or 0
         ending = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        reason = " ".join(_last_complaint(self.log).split()).rstrip(".") or "it gave no reason"
+        reason = " ".join(last_complaint(self.log).split()).rstrip(".") or "it gave no reason"
         return DatabaseError(
             f"The embedded MongoDB could not start on {self.files}: {reason} ({ending}; its log is {self.log})."
             + (_NEWER if "version" in reason.lower() else "")
@@ -165,41 +165,3 @@ class MongodProcess:
                     gone.poll(GRACE_SECONDS * 1000)
         finally:
             os.close(pidfd)
-
-
-def _last_complaint(log: Path) -> str:
-    """Return the last words with which mongod, else its storage engine, else the loader explains an end; or ""."""
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    for kind in (_mongod_words, _engine_words, _plain_words):
-        if found := [words for line in lines for words in kind(line)]:
-            return found[-1]
-    return ""
-
-
-def _attributes(line: str) -> dict[str, object]:
-    """Return the attributes of a log line of severity error or fatal, else an empty dict."""
-    with suppress(ValueError, AttributeError):
-        entry = json.loads(line)
-        if entry.get("s") in {"E", "F"} and isinstance(entry.get("attr"), dict):
-            return dict(entry["attr"])
-    return {}
-
-
-def _mongod_words(line: str) -> Iterator[str]:
-    error = _attributes(line).get("error")
-    if isinstance(error, dict):
-        error = error.get("errmsg")
-    if isinstance(error, str):
-        yield error
-
-
-def _engine_words(line: str) -> Iterator[str]:
-    message = _attributes(line).get("message")
-    # The panic that follows an engine's error says only that there was one.
-    if isinstance(message, dict) and "WT_PANIC" not in str(message.get("error_str")):
-        yield f"{message.get('msg')}, {message.get('error_str')}"
-
-
-def _plain_words(line: str) -> Iterator[str]:
-    if line.strip() and not line.startswith("{"):
-        yield line

@@ -21,6 +21,9 @@ from storage.mongo import Database
 # The product's default is eight seconds; with one, a minute has room for many deaths.
 SHORT_LEASE = {"EVERREACH_LEASE_SECONDS": "1"}
 
+AT_LEAST = 6
+"""Random kills in every run of the tests; `make kills` asks for more. Those of the last imports come on top."""
+
 
 class Import(NamedTuple):
     provider: str
@@ -85,9 +88,8 @@ async def test_random_kills_lose_nothing_and_double_nothing(request: pytest.Fixt
     chance = random.Random(20261122 + wanted)
     async with surroundings(latency=0.15) as (bench, database):
         server = bench.server("crash", **SHORT_LEASE)
-        deadline = asyncio.get_running_loop().time() + 20
         kills = 0
-        while kills < wanted or asyncio.get_running_loop().time() < deadline:
+        while kills < max(wanted, AT_LEAST):
             imports: list[Import] = []
             while not imports or await unfinished(database, imports):
                 async with server:
@@ -102,7 +104,6 @@ async def test_random_kills_lose_nothing_and_double_nothing(request: pytest.Fixt
                     kills += 1
             for one in imports:
                 await check_undisturbed(database, one)
-        assert kills >= max(5, wanted)
         sys.stdout.write(f"{kills} kills\n")
 
 

@@ -59,7 +59,7 @@ async def everything_of(database: Database, user: str) -> dict[str, list[dict[st
 
 async def moving(world: World, user: str) -> list[str]:
     """An import at each provider under way on the node, a page or two of it written and many more to come."""
-    world.sandbox.latency = 0.8
+    world.sandbox.latency = 0.4
     jobs = [await world.consent(provider, user, PERSON, 40_000) for provider in ("google", "microsoft")]
     for job_id in jobs:
         await until(partial(world.database[LEDGER].find_one, {"import_job_id": job_id}))

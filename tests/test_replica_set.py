@@ -15,7 +15,7 @@ from tests.replica_set import ReplicaSet
 from tests.test_crash import Import, check_undisturbed
 from tests.world import ACCOUNT, World, new_user
 
-SIZE = 20_000
+SIZE = 12_000
 ENOUGH_PAGES = 4
 SECONDS = 5.0
 """The longest that a status may keep its asker waiting."""
@@ -73,7 +73,7 @@ async def watched_import(replica_set: ReplicaSet, name: str) -> AsyncIterator[Wi
     world = World(replica_set.uri(name), {})
     await world.open()
     try:
-        world.sandbox.latency = 0.15
+        world.sandbox.latency = 0.25
         user = new_user()
         one = Import("google", user, ACCOUNT, SIZE, await world.consent("google", user, size=SIZE))
         witness = Witness(world, one)

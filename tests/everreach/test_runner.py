@@ -39,6 +39,7 @@ async def test_a_node_works_on_no_more_jobs_than_it_is_set_to(world: World) -> N
     most = 0
     while await world.database[JOBS].count_documents({"completed_at": None}):
         most = max(most, await world.database[JOBS].count_documents({"lease_owner": {"$ne": None}}))
+        await asyncio.sleep(0.01)
     assert most == 2
     assert {(await world.stored(job))["status"] for job in jobs} == {"completed"}
 

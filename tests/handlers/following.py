@@ -32,7 +32,7 @@ _HANDSHAKE: Final = {
 
 def path_of(kind: str, job_id: str, *, since: int = 2) -> str:
     """Where a job is followed in this way; a poll waits for what comes after `since`."""
-    return f"{BASE}/status/{job_id}" + {"poll": f"?since={since}&wait=30", "ws": "/ws", "events": "/events"}[kind]
+    return f"{BASE}/status/{job_id}" + {"poll": f"?since={since}&wait=60", "ws": "/ws", "events": "/events"}[kind]
 
 
 def handshake(kind: str) -> dict[str, str]:

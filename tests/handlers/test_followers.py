@@ -232,7 +232,7 @@ async def test_who_goes_before_being_let_in_is_never_held(
     go_on.set()
     async with asyncio.timeout(5):
         await nobody_left(world, before)
-    assert timers() == timers_before
+    assert timers() <= timers_before
 
 
 async def come_and_go(world: World, job_id: str, user: str) -> None:
@@ -248,7 +248,7 @@ async def come_and_go(world: World, job_id: str, user: str) -> None:
             await change(world, job_id)
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test(timeout=110)
 async def test_three_hundred_who_abort_leave_nothing_behind(world: World, caplog: pytest.LogCaptureFixture) -> None:
     user = new_user()
     jobs = [await running_job(world, user) for _ in range(5)]
@@ -271,7 +271,8 @@ async def test_three_hundred_who_abort_leave_nothing_behind(world: World, caplog
         await come_and_go(world, job_id, user)
         await nobody_left(world, before)
         assert objects() <= objects_before
-        assert timers() == timers_before
+        # On a busy machine one that was there before may have come near its end.
+        assert timers() <= timers_before
         grown.append(sys.getallocatedblocks() - blocks_before)
         # Others in this process fill their pools now and then; what is lost with each follower is lost each time.
         if grown[-1] < 3 * EACH * 5:

@@ -397,6 +397,8 @@ def stores(runner: asyncio.Runner, database_uri: str) -> Iterator[Stores]:
     made.database.client.close()
 
 
+# On a busy machine a hundred imports may take minutes; each of them is far quicker than its lease.
+@pytest.mark.timeout(600)
 def test_whatever_happens_the_end_is_that_of_an_undisturbed_import(runner: asyncio.Runner, stores: Stores) -> None:
     first = Protocol(runner, stores, None)
     first.consent()
