@@ -8,7 +8,9 @@ from bson import ObjectId
 from msgspec.structs import replace
 
 from everreach.contact import Entry
+from everreach.errors import DatabaseAwayError
 from everreach.job import Lease, Tally
+from storage import ledger
 from storage.indexes import LEDGER
 from tests.storage.builders import STRANGER, USER, Stores, contact, entry, people, unreadable
 
@@ -167,3 +169,14 @@ async def test_the_rows_of_another_page_are_not_counted_again_while_recovering(s
     again = [unreadable("odd-0"), entry("mute-1"), *people("ada-2", "new")]
     assert await stores.page(lease, again, recovering=True) == Tally(imported=1)
     assert await stores.page(lease, again, recovering=True) == Tally(imported=1)
+
+
+@pytest.mark.gen_test
+async def test_rows_that_take_too_long_end_in_the_database_too(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = await three_pages(stores)
+    monkeypatch.setattr(ledger, "PATIENCE_MS", 300)
+    monkeypatch.setattr(ledger, "_of", lambda job: {"user_id": job.user_id, "$where": "sleep(20000) || true"})
+    with pytest.raises(DatabaseAwayError):
+        await stores.ledger.page(lease.job, None, 20, 0)
+    under_way = {"$match": {"ns": f"{stores.database.name}.{LEDGER}", "active": True}}
+    assert not await stores.database.client.admin.aggregate([{"$currentOp": {}}, under_way]).to_list(None)
