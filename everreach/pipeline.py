@@ -76,11 +76,13 @@ class Pipeline:
         with self._step("contacts", len(prepared)):
             rows = await self._contacts.insert(self._lease, prepared[:room])
         await self._committing.follow(self._record(page, rows, whole=len(prepared) <= room))
+        # Until its commit they are not among those that the job has processed.
         self._recording = len(rows)
 
     async def _record(self, page: Page, rows: Sequence[Row], *, whole: bool) -> None:
         with self._step("commit", len(rows)):
             self._counted.committed(await self._commit(page, rows, whole=whole))
+        self._recording = 0
 
     @contextmanager
     def _step(self, name: str, contacts: int) -> Iterator[None]:

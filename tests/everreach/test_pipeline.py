@@ -7,6 +7,7 @@ import pytest
 
 from everreach.contact import Entry, Page
 from everreach.cursor import Cursor
+from everreach.errors import ProviderError
 from everreach.job import Lease
 from everreach.listing import Listing
 from everreach.pipeline import Pipeline
@@ -14,16 +15,21 @@ from storage.mongo import Database
 from tests.storage.builders import Stores, entry, people
 
 
-class OnePage:
+class Pages:
     """A listing of which the cursor is all that matters here."""
 
-    cursor = Cursor()
+    def __init__(self) -> None:
+        self.cursor = Cursor()
+
+    def move(self, position: str, *, fresh: bool, barren_limit: int) -> Cursor:
+        self.cursor = self.cursor.after(position, fresh=fresh, barren_limit=barren_limit)
+        return self.cursor
 
 
 async def put(stores: Stores, lease: Lease, entries: Sequence[Entry], **settings: Any) -> None:
     """Take the last page of a job that another worker left."""
     options = {"max_contacts": 1000, "recovering": True, **settings}
-    listing = cast("Listing", OnePage())
+    listing = cast("Listing", Pages())
     async with Pipeline(stores.contacts, stores.ledger, stores.leases, lease, listing, **options) as pages:
         await pages.put(Page(entries, None))
 
@@ -59,3 +65,33 @@ async def test_who_is_there_already_does_not_count_toward_the_most_of_one_import
     job = await stores.jobs.get(dead.job.id, dead.job.user_id)
     assert job
     assert (job.status, job.imported_contacts) == ("completed", 3)
+
+
+async def put_two(stores: Stores, lease: Lease, *, max_contacts: int, at_once: bool) -> None:
+    """Take two pages of two, the second while the first is being committed, or after that."""
+    options: Any = {"max_contacts": max_contacts, "recovering": False}
+    listing = cast("Listing", Pages())
+    async with Pipeline(stores.contacts, stores.ledger, stores.leases, lease, listing, **options) as pages:
+        await pages.put(Page(people("ada", "bob"), "2"))
+        if not at_once:
+            await pages.emptied()
+        await pages.put(Page(people("cleo", "dora"), None))
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.gen_test
+async def test_a_book_of_as_many_as_one_import_may_have_is_imported_whole(database: Database, at_once: bool) -> None:
+    stores = Stores(database)
+    lease = await stores.leased()
+    await put_two(stores, lease, max_contacts=4, at_once=at_once)
+    assert (lease.job.status, lease.job.imported_contacts) == ("completed", 4)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.gen_test
+async def test_of_a_book_of_more_no_more_are_imported(database: Database, at_once: bool) -> None:
+    stores = Stores(database)
+    lease = await stores.leased()
+    with pytest.raises(ProviderError, match="more than 3 contacts"):
+        await put_two(stores, lease, max_contacts=3, at_once=at_once)
+    assert [one["display_name"] for one in await stores.people()] == ["ada", "bob", "cleo"]
