@@ -78,7 +78,7 @@ class Runner:
     async def stop(self, seconds: float) -> None:
         """Take no more jobs, let the pages in flight be finished and handed back, and wait so long for that."""
         self.stopping = True
-        self._scan.stop()
+        await self._scan.stop()
         self._waiting.left(())
         metrics.NODES_READY.set(0)
         for turn in self._turns.values():

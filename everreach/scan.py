@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from everreach.errors import DatabaseError
@@ -42,10 +43,11 @@ class Scan:
         """Look again now."""
         self._nudged.set()
 
-    def stop(self) -> None:
-        """Look no longer."""
+    async def stop(self) -> None:
+        """Look no longer; a look under way is broken off."""
         if self._scanning:
             self._scanning.cancel()
+            await asyncio.gather(self._scanning, return_exceptions=True)
 
     async def _scan(self) -> None:
         while True:
@@ -57,8 +59,8 @@ class Scan:
             except Exception as error:
                 # Whatever is wrong with one, the others must not be forgotten for it.
                 _log.error("looking for %s failed on %s", self._sought, describe(error))
-            try:
-                # Jitter keeps nodes that started together from asking together.
-                await asyncio.wait_for(self._nudged.wait(), SCAN_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311
-            except TimeoutError:
-                continue
+            # Jitter keeps nodes that started together from asking together. A timeout is a block, and not wait_for(),
+            # which in Python 3.11 loses a stop that comes together with a nudge.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SCAN_SECONDS * random.uniform(0.7, 1.3)):  # noqa: S311
+                    await self._nudged.wait()

@@ -54,7 +54,7 @@ class Webhooks:
 
     async def stop(self, seconds: float) -> None:
         """Begin no more tries, and wait so long for those under way; what is cut off is tried again by another node."""
-        self._scan.stop()
+        await self._scan.stop()
         if tries := [task for tasks in self._trying.values() for task in tasks]:
             _, late = await asyncio.wait(tries, timeout=seconds)
             for task in late:

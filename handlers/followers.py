@@ -58,7 +58,8 @@ class Followers:
         if self._held:
             self._empty = asyncio.Event()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), GOODBYE_SECONDS)
+                async with asyncio.timeout(GOODBYE_SECONDS):
+                    await self._empty.wait()
 
     def holding(self, one: Held) -> "Holding":
         """While inside, it is kept alive."""

@@ -39,7 +39,7 @@ async def test_whatever_a_look_raises_another_follows_and_the_log_has_no_text_of
     scan = Scan(look, "parcels")
     scan.start()
     await times(looks, 4)
-    scan.stop()
+    await scan.stop()
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert said[0] == "the database does not answer; looking for parcels again in a moment"
     assert said[1].startswith("looking for parcels failed on ValueError")
@@ -62,7 +62,7 @@ async def test_a_nudge_is_not_waited_for_even_where_it_comes_during_a_look(monke
     await times(looks, 2)
     scan.nudge()
     await times(looks, 1)
-    scan.stop()
+    await scan.stop()
 
 
 @pytest.mark.gen_test
@@ -70,12 +70,28 @@ async def test_one_that_was_stopped_looks_no_more(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "SCAN_SECONDS", 0)
     look, looks = looking()
     scan = Scan(look, "parcels")
-    scan.stop()
+    await scan.stop()
     scan.start()
     await times(looks, 1)
-    scan.stop()
-    await asyncio.sleep(0)
+    await scan.stop()
     seen = looks.qsize()
     for _ in range(20):
         await asyncio.sleep(0)
     assert looks.qsize() == seen
+
+
+@pytest.mark.parametrize("passes", range(5))
+@pytest.mark.gen_test
+async def test_a_nudge_just_before_keeps_nobody_from_stopping(monkeypatch: pytest.MonkeyPatch, passes: int) -> None:
+    monkeypatch.setattr(module, "SCAN_SECONDS", 3600)
+    look, looks = looking()
+    scan = Scan(look, "parcels")
+    scan.start()
+    await times(looks, 1)
+    await asyncio.sleep(0)
+    scan.nudge()
+    for _ in range(passes):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await scan.stop()
+    assert scan.died

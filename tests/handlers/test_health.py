@@ -123,7 +123,7 @@ async def test_not_ready_before_the_start_is_complete(world: World, monkeypatch:
 @pytest.mark.gen_test
 async def test_not_alive_once_nobody_looks_for_jobs_unless_it_is_to_stop(world: World) -> None:
     runner = world.node.services.runner
-    runner._scan.stop()
+    await runner._scan.stop()
     check_error(await world.fetch(f"{world.origin}/livez"), 503, "Service Unavailable")
     runner.stopping = True
     assert (await world.fetch(f"{world.origin}/livez")).status == 200
