@@ -21,7 +21,7 @@ LINGER_SECONDS: Final = 30.0
 class Demand:
     """Of one process for the change stream that `follow` opens.
 
-    A stream has the database look at every write of anybody: while a large book is imported that is a fifth of all it
+    A stream has the database look at every write of anybody: while a large book is imported that is a fourth of all it
     does (bench/README.md). A poll costs it the reading of one document.
     """
 
