@@ -10,12 +10,10 @@ from everreach.job import Job
 from storage.arrows import NEVER, NOW, after, if_readable, quietly
 from storage.indexes import JOBS
 from storage.mongo import Database, Document, translated
+from storage.unreadable import leave_aside
 
 TAKEN_SECONDS: Final = 30
 """How long a node has the ends of a job to itself; another that takes them too makes the same deliveries of them."""
-
-UNREADABLE_SECONDS: Final = 600
-"""How long an end that a node cannot read is left alone: another version's may tell it, or a hand mend it."""
 
 DUE: Document = {"announce_at": {"$exists": True}, "$expr": {"$lte": ["$announce_at", NOW]}}
 _FIELDS: Final = ("unannounced", "announce_at", "unreadable")
@@ -75,11 +73,7 @@ class Announcements:
         await self._jobs.update_one(query, [*quietly(unannounced=later), *quietly(**forgotten)])
 
     async def _leave_aside(self, ended: Ended) -> None:
-        query = {"_id": ended.job_id, "user_id": ended.user_id, "announce_at": {"$exists": True}}
-        aside = quietly({"unreadable": True}, announce_at=after(UNREADABLE_SECONDS))
-        before = await cast("Awaitable[Document | None]", self._jobs.find_one_and_update(query, aside, ["unreadable"]))
-        # Of all the times and nodes that see it, one says so.
-        if before and "unreadable" not in before:
+        if await leave_aside(self._jobs, ended.job_id, ended.user_id, "announce_at"):
             _log.error("the end of job %s cannot be read; no webhook tells of it", ended.job_id)
 
 

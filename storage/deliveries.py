@@ -14,6 +14,7 @@ from everreach.event import Event
 from storage.arrows import DUE, NEVER, NOW, after, quietly
 from storage.indexes import DELIVERIES
 from storage.mongo import Database, Document, translated
+from storage.unreadable import leave_aside
 
 TRY_SECONDS: Final = 30
 """How long one try may take, all in all, before another node takes the delivery for abandoned."""
@@ -23,9 +24,6 @@ KEPT_SECONDS: Final = 7 * 86400
 
 FORGOTTEN_SECONDS: Final = 30 * 86400
 """When one that nobody finished goes, such as one to an endpoint that no node knows any more."""
-
-UNREADABLE_SECONDS: Final = 600
-"""How long what a node cannot read is left alone: another version's may go on with it, or a hand mend it."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,10 +51,6 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, rename={"id": "_id"}):
 
     def __repr__(self) -> str:
         return f"Delivery({self.id})"
-
-
-# No more is read: a moment in a year that Python does not know would fail the driver.
-_FIELDS: Final = [field.encode_name for field in msgspec.structs.fields(Delivery)]
 
 
 class Deliveries:
@@ -87,7 +81,7 @@ class Deliveries:
     async def due(self, endpoint: str, limit: int) -> list[Delivery]:
         """What is to be tried now at this endpoint, the longest waiting first; what cannot be read is left aside."""
         query = {"endpoint": endpoint, "not_before": {"$exists": True}, **DUE}
-        found = self._deliveries.find(query, _FIELDS).sort("not_before", ASCENDING).limit(limit)
+        found = self._deliveries.find(query).sort("not_before", ASCENDING).limit(limit)
         return [delivery async for document in found if (delivery := await self._readable(document))]
 
     @translated
@@ -95,7 +89,7 @@ class Deliveries:
         """Claim: one node makes the next try. None where another was faster, or it is gone."""
         query = {"_id": delivery.id, "user_id": delivery.user_id, "not_before": {"$exists": True}, **DUE}
         raised = quietly(fence={"$add": ["$fence", 1]}, not_before=after(TRY_SECONDS))
-        claimed = self._deliveries.find_one_and_update(query, raised, _FIELDS, return_document=ReturnDocument.AFTER)
+        claimed = self._deliveries.find_one_and_update(query, raised, return_document=ReturnDocument.AFTER)
         document = await cast("Awaitable[Document | None]", claimed)
         return await self._readable(document) if document else None
 
@@ -121,18 +115,9 @@ class Deliveries:
         try:
             return msgspec.convert(document, Delivery)
         except msgspec.ValidationError:
-            await self._leave_aside(document)
+            if await leave_aside(self._deliveries, document["_id"], document.get("user_id"), "not_before"):
+                _log.error("webhook %s cannot be read, and is left aside", document["_id"])
             return None
-
-    async def _leave_aside(self, document: Document) -> None:
-        query = {"_id": document["_id"], "user_id": document.get("user_id"), "not_before": {"$exists": True}}
-        aside = quietly({"unreadable": True}, not_before=after(UNREADABLE_SECONDS))
-        before = await cast(
-            "Awaitable[Document | None]", self._deliveries.find_one_and_update(query, aside, ["unreadable"])
-        )
-        # Of all the times and nodes that see it, one says so.
-        if before and "unreadable" not in before:
-            _log.error("webhook %s cannot be read, and is left aside", document["_id"])
 
     async def _end(self, delivery: Delivery, end: Progress, result: str) -> None:
         moments = {"not_before": NEVER, "ended_at": NOW, "expires_at": after(KEPT_SECONDS)}

@@ -194,6 +194,17 @@ async def streams(world: World) -> set[int]:
 
 
 @pytest.mark.gen_test
+async def test_a_node_opens_no_stream_for_one_who_only_polls(world: World) -> None:
+    user = new_user()
+    before = await streams(world)
+    job_id = await running_job(world, user)
+    for version in range(3, 8):
+        await change(world, job_id)
+        assert (await world.status(job_id, user))["version"] == version
+    assert await streams(world) <= before
+
+
+@pytest.mark.gen_test
 async def test_a_node_has_one_stream_however_many_follow(world: World) -> None:
     user = new_user()
     jobs = [await running_job(world, user) for _ in range(5)]

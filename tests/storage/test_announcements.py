@@ -9,9 +9,10 @@ from bson.datetime_ms import DatetimeMS
 
 from everreach.documents import StatusDocument
 from everreach.job import Status, Tally
-from storage.announcements import DUE, TAKEN_SECONDS, UNREADABLE_SECONDS, Announcements, Ended
+from storage.announcements import DUE, TAKEN_SECONDS, Announcements, Ended
 from storage.indexes import JOBS
 from storage.mongo import Database, Document
+from storage.unreadable import UNREADABLE_SECONDS
 from tests.storage.builders import LONG_AGO, STRANGER, USER, Stores
 
 COUNTS: Final = {"processed_contacts": 3, "imported_contacts": 1, "skipped_contacts": 1, "failed_contacts": 1}

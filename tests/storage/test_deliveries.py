@@ -7,9 +7,10 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 
 from everreach.event import Event
-from storage.deliveries import FORGOTTEN_SECONDS, KEPT_SECONDS, TRY_SECONDS, UNREADABLE_SECONDS, Deliveries, Delivery
+from storage.deliveries import FORGOTTEN_SECONDS, KEPT_SECONDS, TRY_SECONDS, Deliveries, Delivery
 from storage.indexes import DELIVERIES
 from storage.mongo import Database, Document
+from storage.unreadable import UNREADABLE_SECONDS
 from tests.storage.builders import LONG_AGO, USER
 
 EVENT: Final = Event("msg_1_7", "import.completed", "job", USER, 7, '{"type":"$import.completed"}')
