@@ -11,11 +11,11 @@ from urllib.parse import quote
 import msgspec
 
 from everreach.config import Config
-from everreach.contact import Address, Contact, Entries, Entry, Page
+from everreach.contact import Entries, Page
 from everreach.errors import ListingExpiredError, ProviderError
 from providers.base import PAGE_SIZE, Account, Grant, Provider, Total
 from providers.http import Http, Reply
-from providers.shape import address, contact, entry, joined, labelled, organization
+from providers.microsoft_contact import entry_of
 from providers.tolerant import detail
 
 _SELECT: Final = (
@@ -26,38 +26,6 @@ _GRAPH: Final = "https://graph.microsoft.com"
 # An id that does not change when its contact moves to another folder; it has to be asked for on every request.
 _HEADERS: Final = {"Prefer": 'IdType="ImmutableId"'}
 _FOLDER_LIMIT: Final = 1000
-
-
-class _Email(msgspec.Struct, gc=False, omit_defaults=True):
-    address: str | None = None
-
-
-class _Address(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
-    street: str | None = None
-    city: str | None = None
-    state: str | None = None
-    postal_code: str | None = None
-    country_or_region: str | None = None
-
-
-class _Contact(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
-    id: str | None = None
-    etag: str | None = msgspec.field(default=None, name="@odata.etag")
-    display_name: str | None = None
-    given_name: str | None = None
-    surname: str | None = None
-    nick_name: str | None = None
-    file_as: str | None = None
-    email_addresses: list[_Email | None] | None = None
-    mobile_phone: str | None = None
-    home_phones: list[str | None] | None = None
-    business_phones: list[str | None] | None = None
-    home_address: _Address | None = None
-    business_address: _Address | None = None
-    other_address: _Address | None = None
-    company_name: str | None = None
-    job_title: str | None = None
-    department: str | None = None
 
 
 class _Placed(msgspec.Struct, rename="camel"):
@@ -199,40 +167,4 @@ def _contacts_url(parent: str) -> str:
 
 
 def _entries(listing: _Listing, position: str) -> Entries:
-    return Entries(listing.value or (), partial(_entry, position))
-
-
-def _entry(position: str, place: int, sent: msgspec.Raw) -> Entry:
-    item = detail(sent, _Contact)
-    return entry(item.id, item.etag, _contact(item), sent, f"{position}:{place}")
-
-
-def _contact(item: _Contact) -> Contact:
-    numbers = [
-        *[(item.mobile_phone, "mobile")],
-        *((number, "home") for number in item.home_phones or ()),
-        *((number, "work") for number in item.business_phones or ()),
-    ]
-    return contact(
-        names=(item.display_name, joined(item.given_name, item.surname), item.nick_name, item.file_as),
-        emails=[labelled(email.address, None, False) for email in item.email_addresses or () if email],
-        phones=[labelled(number, type_, False) for number, type_ in numbers],
-        addresses=list(_addresses(item)),
-        organizations=[organization("work", name=item.company_name, title=item.job_title, department=item.department)],
-    )
-
-
-def _addresses(item: _Contact) -> list[Address]:
-    kinds = (("home", item.home_address), ("work", item.business_address), ("other", item.other_address))
-    return [
-        address(
-            kind,
-            street=sent.street,
-            city=sent.city,
-            region=sent.state,
-            postal_code=sent.postal_code,
-            country=sent.country_or_region,
-        )
-        for kind, sent in kinds
-        if sent
-    ]
+    return Entries(listing.value or (), partial(entry_of, position))
