@@ -11,8 +11,9 @@ from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError, TransientError
 from providers import REGISTRY
 from providers.http import Http
-from storage.embedded import find_mongod, running_uri
+from storage.embedded import running_uri
 from storage.mongo import connect, verify
+from storage.mongod_binary import find_mongod
 
 _PATIENCE_SECONDS: Final = 3.0
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - this asks there and does not listen.

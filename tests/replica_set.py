@@ -10,7 +10,8 @@ from typing import Any, Self, TypeVar
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, PyMongoError
 
-from storage.mongod_process import HOST, MongodProcess, find_mongod, free_port
+from storage.mongod_binary import find_mongod
+from storage.mongod_process import HOST, MongodProcess, free_port
 
 NAME = "three"
 SIZE = 3
