@@ -10,8 +10,9 @@ from typing import Any, Self, TypeVar
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, PyMongoError
 
+from bench.process import free_port
 from storage.mongod_binary import find_mongod
-from storage.mongod_process import HOST, MongodProcess, free_port
+from storage.mongod_process import HOST, MongodProcess
 
 NAME = "three"
 SIZE = 3
@@ -37,7 +38,7 @@ class Member(MongodProcess):
         folder.mkdir(parents=True)
         super().__init__(folder)
         self._binary = find_mongod()
-        self.port = free_port(0)
+        self.port = free_port()
 
     @property
     def address(self) -> str:

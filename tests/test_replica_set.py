@@ -17,7 +17,7 @@ from tests.world import ACCOUNT, World, new_user
 
 SIZE = 12_000
 ENOUGH_PAGES = 4
-SECONDS = 5.0
+SECONDS = 8.0
 """The longest that a status may keep its asker waiting."""
 
 GROWING = ("version", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts")

@@ -144,4 +144,4 @@ async def test_a_server_that_hangs_is_not_live_within_seconds(monkeypatch: pytes
         started = time.monotonic()
         with pytest.raises(EverReachError):
             await check_live()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8
