@@ -138,7 +138,7 @@ async def seconds_to_go_on(number: signal.Signals) -> float:
         one, other = [await stack.enter_async_context(bench.server("crash")) for _ in range(2)]
         await one.ready(bench.http)
         import_ = await begin(bench, one, "google", 12_000)
-        await moved(database, import_, 2, 10)
+        await moved(database, import_, 2, 30)
         owner = (await job_of(database, import_))["lease_owner"]
         # Either node may have claimed it; the one that did is the one to end.
         await other.ready(bench.http)
@@ -168,7 +168,7 @@ async def test_a_worker_that_slept_past_its_lease_writes_nothing_when_it_wakes()
         sleeper = await stack.enter_async_context(bench.server("crash", **SHORT_LEASE))
         await sleeper.ready(bench.http)
         import_ = await begin(bench, sleeper, "microsoft", 15_000)
-        await moved(database, import_, 2, 10)
+        await moved(database, import_, 2, 30)
         sleeper.child.send_signal(signal.SIGSTOP)
         other = await stack.enter_async_context(bench.server("crash", **SHORT_LEASE))
         await other.ready(bench.http)

@@ -62,7 +62,7 @@ async def turned(stream: Stream, *, on: bool) -> None:
     async def so() -> bool:
         return stream.open is on
 
-    await until(so, 5)
+    await until(so)
 
 
 async def unmoved(stream: Stream, *, on: bool) -> None:

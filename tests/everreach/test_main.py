@@ -48,7 +48,7 @@ def good(**settings: str) -> dict[str, str]:
 def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "everreach", *arguments]
     env = environment(folder, **settings)
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
 
 
 def fetch(url: str, method: str = "GET", **headers: str) -> tuple[int, Any]:

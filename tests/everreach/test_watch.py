@@ -81,7 +81,7 @@ class Hub:
         """Tell, and wait until all was heard."""
         for one in told:
             self._told.put_nowait(one)
-        await asyncio.wait_for(self._told.join(), 5)
+        await asyncio.wait_for(self._told.join(), 40)
 
     async def fresh(self, *jobs: Job) -> None:
         """The stream is open, and these are known."""
@@ -110,7 +110,7 @@ class Seer:
         async def newest() -> bool:
             return self.seen[-1:] == [version]
 
-        await until(newest, 5)
+        await until(newest)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def workers(parent: int) -> list[int]:
     return sorted(found)
 
 
-def until(happened: Callable[[], object], seconds: float = 15) -> None:
+def until(happened: Callable[[], object], seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -288,7 +288,7 @@ async def test_an_import_survives_each_worker_that_dies() -> None:
 
 async def owner_on_the_way(database: Database, one: Import) -> str:
     """Who holds the import, as soon as it has moved a page further."""
-    await moved(database, one, (await job_of(database, one))["page"], 15)
+    await moved(database, one, (await job_of(database, one))["page"], 40)
     job = await job_of(database, one)
     assert job["status"] == "processing"
     return str(job["lease_owner"])

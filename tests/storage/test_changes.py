@@ -38,7 +38,7 @@ class Heard:
             self._more.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while not condition():
                 self._more.clear()
                 await self._more.wait()
