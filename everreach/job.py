@@ -89,6 +89,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     page: int = 0
     half_written: bool = False
     """Whether somebody who began may have left a part of the page under way in the database."""
+    overlaps: bool = False
+    """Whether contacts that are still to come may have rows: a page was left half written once, or the job failed."""
     fence: int = 0
     lease_owner: str | None = None
     begun: int = 0
