@@ -133,7 +133,7 @@ class JobStore:
         query = {**_failed(state.job_id, state.user_id), "access_token": None}
         values = {**_AGAIN, "status": Status.AUTHENTICATING, "state_hash": state.nonce_hash, "pkce_verifier": verifier}
         # Whose address book it was stays known; the name is asked for again, to see that it is the same one.
-        values |= {"provider_account_name": None, "set_going_at": None}
+        values |= {"provider_account_name": None, "reconsented": True, "set_going_at": None}
         return await apply(self._jobs, query, change(values, not_before=after(ttl_seconds)))
 
     @translated
