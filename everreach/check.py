@@ -49,6 +49,7 @@ async def check(console: Console | None = None) -> int:
     for provider in REGISTRY:
         console.print(_provider_line(config, provider.name))
     console.print(_callers_line(config))
+    console.print(_web_apps_line(config))
     if config.webhook_urls:
         console.print(_webhooks_line(config))
     try:
@@ -74,6 +75,13 @@ def _callers_line(config: Config) -> str:
     if config.supabase_url:
         ways.append(f"ES256 and RS256 by the keys of {escape(config.supabase_url)}")
     return f"[green]✓[/] Callers are known by {' and '.join(ways)}."
+
+
+def _web_apps_line(config: Config) -> str:
+    origins = " and ".join(config.next_public_frontend_url)
+    if not origins:
+        return "[yellow]![/] No web app may call; set NEXT_PUBLIC_FRONTEND_URL to the origin of yours, if there is one"
+    return f"[green]✓[/] Web apps may call from {escape(origins)}, and people who began there come back there."
 
 
 def _webhooks_line(config: Config) -> str:

@@ -15,12 +15,14 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everreach.errors import SettingsError
+from everreach.origins import serialized
 from everreach.setting_types import (
     KEY_ADVICE,
     EncryptionKeys,
     Endpoint,
     JwtSecret,
     MongoUri,
+    Origins,
     Rate,
     Url,
     WebhookSecrets,
@@ -55,7 +57,7 @@ class Config(BaseSettings):
     microsoft_client_id: str | None = None
     microsoft_client_secret: SecretStr | None = None
     next_public_base_url: Url | None = Field(None, validate_default=True)
-    next_public_frontend_url: Url | None = None
+    next_public_frontend_url: Origins = ()
 
     supabase_jwt_secret: JwtSecret | None = None
     supabase_url: Url | None = Field(None, validate_default=True)
@@ -143,6 +145,16 @@ class Config(BaseSettings):
     def redirect_uri(self, provider: str) -> str:
         """Where a provider sends people back; the same text must be registered there."""
         return f"{self.next_public_base_url or ''}/api/v1/contacts/import/{provider}/callback"
+
+    def frontend_of(self, origin: str | None) -> str | None:
+        """The web app of ours that this `Origin` names, as browsers write it; None where it names none."""
+        asking = serialized(origin or "")
+        return asking if asking in self.next_public_frontend_url else None
+
+    def is_ours(self, origin: str) -> bool:
+        """Whether this `Origin` names one of our web apps, or our own public address."""
+        ours = {*self.next_public_frontend_url, serialized(self.next_public_base_url or "")} - {None}
+        return serialized(origin) in ours
 
     def encryption_keys(self) -> list[bytes]:
         """The AES-256 keys, 32 bytes each; the first seals, all open."""

@@ -83,7 +83,8 @@ class JobStore:
     @prompt
     async def deny(self, state: State, provider: str) -> Job | None:
         """Deny: the person said no at the consent page. None where the state does not serve."""
-        values = {"status": Status.CANCELLED, "state_hash": None, **NO_TOKENS}
+        message = "You did not allow access to your contacts. Start the import again to try once more."
+        values = {"status": Status.FAILED, "error_message": message, "state_hash": None, **NO_TOKENS}
         return await end(self._jobs, _waiting(state, provider), self._told(change(values, **ending())))
 
     @prompt

@@ -36,7 +36,7 @@ LAYERS: list[list[set[str]]] = [
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
         | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "rests", "scan", "tokens", "vault")}
-        | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "tracing", "waiting")}
+        | {f"everreach.{name}" for name in ("cells", "metrics", "origins", "pulse", "scrape", "tracing", "waiting")}
     ],
     [{"everreach.errors"}],
 ]
