@@ -172,17 +172,19 @@ def listen(config: Config) -> list[socket]:
 def make_authenticator(config: Config, http: Http) -> Authenticator:
     """Who may call: HS256 by the secret, ES256 and RS256 by the keys that Supabase publishes."""
     secret = config.supabase_jwt_secret.get_secret_value() if config.supabase_jwt_secret else None
-    if config.supabase_url is None:
-        return Authenticator(secret=secret, issuer=None, keys=None)
-    issuer = f"{config.supabase_url}/auth/v1"
 
     async def fetch() -> bytes:
-        reply = await http.get(f"{issuer}/.well-known/jwks.json")
+        reply = await http.get(f"{config.supabase_auth_url}/.well-known/jwks.json")
         if reply.status != 200:
             raise TransientError
         return reply.body
 
-    return Authenticator(secret=secret, issuer=issuer, keys=KeySet(fetch))
+    return Authenticator(
+        secret=secret,
+        issuers=config.token_issuers,
+        keys=KeySet(fetch) if config.supabase_url else None,
+        anonymous=config.supabase_allow_anonymous,
+    )
 
 
 def make_application(services: Services) -> Application:

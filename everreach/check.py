@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError, TransientError
+from everreach.project import project_lines
 from providers import REGISTRY
 from providers.http import Http
 from storage.embedded import find_mongod, running_uri
@@ -48,6 +49,10 @@ async def check(console: Console | None = None) -> int:
     for provider in REGISTRY:
         console.print(_provider_line(config, provider.name))
     console.print(_callers_line(config))
+    for line in await project_lines(config):
+        console.print(line)
+    for sentence in config.warnings:
+        console.print(f"[yellow]![/] {escape(sentence)}")
     if config.webhook_urls:
         console.print(_webhooks_line(config))
     try:
