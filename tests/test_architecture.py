@@ -24,7 +24,7 @@ LAYERS: list[list[set[str]]] = [
         | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats")}
     ],
     [{"handlers"}],
-    [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}],
+    [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}, {"everreach.retention"}],
     [{"everreach.importer"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [

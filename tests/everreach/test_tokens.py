@@ -415,6 +415,7 @@ async def test_anonymous_sign_ins_can_be_refused_and_are_told_why(make: Any) -> 
     door = Authenticator(secret=SECRET, keys=Supabase(ec_jwk()).keys, anonymous=False)
     for person in (claims(), claims(is_anonymous=GONE)):
         assert await door.verify(make(person))
+    anonymous: object
     for anonymous in (True, "true", 1, None, {}):
         with pytest.raises(UnauthorizedError, match="sign up"):
             await door.verify(make(claims(is_anonymous=anonymous)))
