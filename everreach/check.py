@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError, TransientError
+from everreach.project import project_lines
 from providers import REGISTRY
 from providers.http import Http
 from storage.embedded import running_uri
@@ -50,6 +51,10 @@ async def check(console: Console | None = None) -> int:
         console.print(_provider_line(config, provider.name))
     console.print(_callers_line(config))
     console.print(_web_apps_line(config))
+    for line in await project_lines(config):
+        console.print(line)
+    for sentence in config.warnings:
+        console.print(f"[yellow]![/] {escape(sentence)}")
     if config.webhook_urls:
         console.print(_webhooks_line(config))
     try:

@@ -30,7 +30,13 @@ EXCHANGE_SECONDS = 60
 """How long an exchange of the code may take before its job counts as abandoned."""
 
 _NEWEST = (("created_at", DESCENDING), ("_id", ASCENDING))
-_AGAIN: Document = {"error_message": None, "completed_at": None, "takeovers": 0, "throttled_since": None}
+_AGAIN: Document = {
+    "error_message": None,
+    "completed_at": None,
+    "takeovers": 0,
+    "throttled_since": None,
+    "raw_forgotten": None,
+}
 
 
 class JobStore:

@@ -17,11 +17,14 @@ SANDBOX = "providers.sandbox"
 # From the roof to the ground. A module sees what is below it and its own group, never the other group of its layer.
 LAYERS: list[list[set[str]]] = [
     [
-        {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "workers")}
+        {
+            f"everreach.{name}"
+            for name in ("app", "__main__", "check", "demo", "demo_client", "process", "project", "workers")
+        }
         | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats")}
     ],
     [{"handlers"}],
-    [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}],
+    [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}, {"everreach.retention"}],
     [{"everreach.importer", "everreach.tidying"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
