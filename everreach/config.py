@@ -35,11 +35,8 @@ from everreach.setting_types import (
 )
 
 _DEFAULT_DATA_DIR = Path("~/.local/share/everreach")
-_CONFIDENTIAL: Final = (
-    *("supabase_url", "google_token_url", "google_revoke_url", "google_userinfo_url", "google_people_url"),
-    *("microsoft_token_url", "microsoft_graph_url"),
-)
-"""Where keys come from, and where our secrets and people's tokens go."""
+_SHOWN_TO_BROWSERS: Final = ("_authorize_url", "_base_url", "_frontend_url")
+"""How addresses end that only browsers ask. Keys, secrets and tokens travel to or from the others."""
 
 
 class OAuthClient(NamedTuple):
@@ -182,7 +179,10 @@ class Config(BaseSettings):
     @property
     def warnings(self) -> list[str]:
         """What can be used and should not be, a sentence each."""
-        opened = [name for name in _CONFIDENTIAL if is_open(getattr(self, name) or "")]
+        asked = [
+            name for name in type(self).model_fields if name.endswith("_url") and not name.endswith(_SHOWN_TO_BROWSERS)
+        ]
+        opened = [name for name in asked if is_open(getattr(self, name) or "")]
         return [f"{name.upper()} is plain http: whoever is on the way reads and changes all." for name in opened]
 
     def encryption_keys(self) -> list[bytes]:
