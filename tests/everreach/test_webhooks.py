@@ -125,9 +125,10 @@ async def test_a_failed_and_a_denied_import_are_told_too(world: World, receiver:
     told = {payload["data"]["id"]: payload for payload in (received.verified() for received in receiver.received)}
     assert {job_id: payload["type"] for job_id, payload in told.items()} == {
         late: "import.failed",
-        denied: "import.cancelled",
+        denied: "import.failed",
     }
     assert "not connected in time" in told[late]["data"]["error_message"]
+    assert "did not allow access" in told[denied]["data"]["error_message"]
 
 
 @pytest.mark.gen_test

@@ -134,6 +134,16 @@ async def test_the_web_app_may_read_every_answer_errors_included(world: World) -
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
 
 
+@pytest.mark.settings(next_public_frontend_url=f"{FRONTEND}/, HTTPS://Beta.everreach.example:443/app")
+@pytest.mark.gen_test
+async def test_each_of_several_web_apps_is_answered_by_its_own_name(world: World) -> None:
+    for origin in (FRONTEND, "https://beta.everreach.example"):
+        answer = await world.api("GET", "/list", new_user(), Origin=origin)
+        assert (answer.headers[CORS], answer.headers["Vary"]) == (origin, "Origin")
+    answer = await world.api("GET", "/list", new_user(), Origin="https://gamma.everreach.example")
+    assert (CORS in answer.headers, answer.headers["Vary"]) == (False, "Origin")
+
+
 @WITH_FRONTEND
 @pytest.mark.gen_test
 async def test_a_foreign_page_gets_no_leave(world: World) -> None:

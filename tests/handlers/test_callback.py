@@ -77,12 +77,13 @@ async def test_a_provider_may_answer_with_a_form(world: World, provider: str) ->
 
 @BOTH
 @pytest.mark.gen_test
-async def test_a_no_at_the_consent_page_cancels_the_job(world: World, provider: str) -> None:
+async def test_a_no_at_the_consent_page_fails_the_job_and_says_so(world: World, provider: str) -> None:
     user = new_user()
     job_id, page = await world.start(provider, user)
     await refused(world, provider, job_id, await world.decide(page, "deny"), "access_denied")
     job = await world.stored(job_id)
-    assert (job["status"], job["error_message"]) == ("cancelled", None)
+    sentence = "You did not allow access to your contacts. Start the import again to try once more."
+    assert (job["status"], job["error_message"]) == ("failed", sentence)
     assert job["completed_at"]
     assert [job[name] for name in NO_TOKENS] == [None] * 5
     assert token_requests(world, provider) == 0

@@ -63,7 +63,9 @@ async def test_refusals_are_those_of_every_endpoint(world: World) -> None:
     for name in not_hers(job_id):
         assert (await world.api("GET", f"/status/{name}/events", stranger)).json == NOT_FOUND
     for origin in ("https://evil.example", "null", f"{world.config.next_public_base_url}.evil.example"):
-        check_error(await world.api("GET", path, owner, Origin=origin), 403, "Forbidden")
+        check_error(await world.api("GET", path, Origin=origin), 403, "Forbidden")
+        async with events(world.origin, job_id, owner, Origin=origin) as answer_:
+            assert (await next_event(answer_))["id"]
     # An opening counts once, however long it stays open.
     for _ in range(40):
         async with events(world.origin, job_id, owner, Origin=str(world.config.next_public_base_url)) as answer_:

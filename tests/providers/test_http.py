@@ -18,8 +18,9 @@ from yarl import URL
 
 from bench.process import free_port
 from everreach.errors import BrokenListingError, ProviderError, ThrottledError, TransientError
+from everreach.origins import origin
 from providers import http as http_module
-from providers.http import RETRIES, Http, Reply, origin
+from providers.http import RETRIES, Http, Reply
 from tests.providers.wire import Wire, reply
 
 HOME = "https://graph.microsoft.com/v1.0/me"
