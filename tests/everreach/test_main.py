@@ -51,6 +51,13 @@ def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.Completed
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
 
 
+def start_seconds(folder: Path) -> float:
+    """How long this machine takes at the moment to begin a process of ours that ends at once."""
+    began = time.monotonic()
+    run(folder, "serve", PORT="many")
+    return time.monotonic() - began
+
+
 def fetch(url: str, method: str = "GET", **headers: str) -> tuple[int, Any]:
     request = urllib.request.Request(url, method=method, headers=headers)
     try:
@@ -89,7 +96,7 @@ class Server:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(40)
 
 
 @contextmanager
@@ -167,6 +174,7 @@ def test_a_port_that_is_taken_is_all_that_is_told(tmp_path: Path, database: Data
 
 def test_a_database_that_is_away_is_told_within_seconds(tmp_path: Path) -> None:
     uri = f"mongodb://somebody:secret@127.0.0.1:{free_port()}/everreach?replicaSet=rs0"
+    start = start_seconds(tmp_path)
     began = time.monotonic()
     for command in ("serve", "check"):
         ended = run(tmp_path, command, **good(MONGODB_URI=uri))
@@ -175,7 +183,7 @@ def test_a_database_that_is_away_is_told_within_seconds(tmp_path: Path) -> None:
         assert "MONGODB_URI" in told
         assert "Traceback" not in told
         assert "secret" not in told
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 2 * (8 + 4 * start)
 
 
 def test_check_says_what_is_configured(tmp_path: Path, database: Database, database_uri: str) -> None:
