@@ -21,7 +21,7 @@ LAYERS: list[list[set[str]]] = [
         | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats")}
     ],
     [{"handlers"}],
-    [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}],
+    [{"everreach.runner"}, {"everreach.watch", "everreach.followed"}, {"everreach.webhooks"}],
     [{"everreach.importer", "everreach.tidying"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
@@ -35,7 +35,10 @@ LAYERS: list[list[set[str]]] = [
     [{"providers"}, {"storage"}],
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
-        | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "rests", "scan", "tokens", "vault")}
+        | {
+            f"everreach.{name}"
+            for name in ("jwks", "logs", "oauth_state", "pace", "parting", "rests", "scan", "tokens", "vault")
+        }
         | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "tracing", "waiting")}
     ],
     [{"everreach.errors"}],
