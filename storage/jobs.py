@@ -30,7 +30,13 @@ EXCHANGE_SECONDS = 60
 """How long an exchange of the code may take before its job counts as abandoned."""
 
 _NEWEST = (("created_at", DESCENDING), ("_id", ASCENDING))
-_AGAIN: Document = {"error_message": None, "completed_at": None, "takeovers": 0, "throttled_since": None}
+_AGAIN: Document = {
+    "error_message": None,
+    "completed_at": None,
+    "takeovers": 0,
+    "throttled_since": None,
+    "raw_forgotten": None,
+}
 
 
 class JobStore:
@@ -83,7 +89,8 @@ class JobStore:
     @prompt
     async def deny(self, state: State, provider: str) -> Job | None:
         """Deny: the person said no at the consent page. None where the state does not serve."""
-        values = {"status": Status.CANCELLED, "state_hash": None, **NO_TOKENS}
+        message = "You did not allow access to your contacts. Start the import again to try once more."
+        values = {"status": Status.FAILED, "error_message": message, "state_hash": None, **NO_TOKENS}
         return await end(self._jobs, _waiting(state, provider), self._told(change(values, **ending())))
 
     @prompt

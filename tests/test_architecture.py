@@ -17,11 +17,19 @@ SANDBOX = "providers.sandbox"
 # From the roof to the ground. A module sees what is below it and its own group, never the other group of its layer.
 LAYERS: list[list[set[str]]] = [
     [
-        {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "workers")}
+        {
+            f"everreach.{name}"
+            for name in ("app", "__main__", "check", "demo", "demo_client", "process", "project", "workers")
+        }
         | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats")}
     ],
     [{"handlers"}],
-    [{"everreach.runner"}, {"everreach.watch", "everreach.followed"}, {"everreach.webhooks"}],
+    [
+        {"everreach.runner"},
+        {"everreach.watch", "everreach.followed"},
+        {"everreach.webhooks"},
+        {"everreach.retention"},
+    ],
     [{"everreach.importer", "everreach.tidying"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
@@ -39,7 +47,7 @@ LAYERS: list[list[set[str]]] = [
             f"everreach.{name}"
             for name in ("jwks", "logs", "oauth_state", "pace", "parting", "rests", "scan", "tokens", "vault")
         }
-        | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "tracing", "waiting")}
+        | {f"everreach.{name}" for name in ("cells", "metrics", "origins", "pulse", "scrape", "tracing", "waiting")}
     ],
     [{"everreach.errors"}],
 ]
