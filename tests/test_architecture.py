@@ -24,7 +24,12 @@ LAYERS: list[list[set[str]]] = [
         | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats")}
     ],
     [{"handlers"}],
-    [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}, {"everreach.retention"}],
+    [
+        {"everreach.runner"},
+        {"everreach.watch", "everreach.followed"},
+        {"everreach.webhooks"},
+        {"everreach.retention"},
+    ],
     [{"everreach.importer", "everreach.tidying"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
@@ -38,7 +43,10 @@ LAYERS: list[list[set[str]]] = [
     [{"providers"}, {"storage"}],
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
-        | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "rests", "scan", "tokens", "vault")}
+        | {
+            f"everreach.{name}"
+            for name in ("jwks", "logs", "oauth_state", "pace", "parting", "rests", "scan", "tokens", "vault")
+        }
         | {f"everreach.{name}" for name in ("cells", "metrics", "origins", "pulse", "scrape", "tracing", "waiting")}
     ],
     [{"everreach.errors"}],
