@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everreach.errors import SettingsError
+from everreach.origins import serialized
 from everreach.setting_types import (
     KEY_ADVICE,
     Duration,
@@ -24,6 +25,7 @@ from everreach.setting_types import (
     Issuers,
     JwtSecret,
     MongoUri,
+    Origins,
     Rate,
     Url,
     WebhookSecrets,
@@ -65,7 +67,7 @@ class Config(BaseSettings):
     microsoft_client_id: str | None = None
     microsoft_client_secret: SecretStr | None = None
     next_public_base_url: Url | None = Field(None, validate_default=True)
-    next_public_frontend_url: Url | None = None
+    next_public_frontend_url: Origins = ()
 
     supabase_jwt_secret: JwtSecret | None = None
     supabase_url: Url | None = Field(None, validate_default=True)
@@ -172,6 +174,16 @@ class Config(BaseSettings):
         """What can be used and should not be, a sentence each."""
         opened = [name for name in _CONFIDENTIAL if is_open(getattr(self, name) or "")]
         return [f"{name.upper()} is plain http: whoever is on the way reads and changes all." for name in opened]
+
+    def frontend_of(self, origin: str | None) -> str | None:
+        """The web app of ours that this `Origin` names, as browsers write it; None where it names none."""
+        asking = serialized(origin or "")
+        return asking if asking in self.next_public_frontend_url else None
+
+    def is_ours(self, origin: str) -> bool:
+        """Whether this `Origin` names one of our web apps, or our own public address."""
+        ours = {*self.next_public_frontend_url, serialized(self.next_public_base_url or "")} - {None}
+        return serialized(origin) in ours
 
     def encryption_keys(self) -> list[bytes]:
         """The AES-256 keys, 32 bytes each; the first seals, all open."""

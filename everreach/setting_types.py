@@ -15,6 +15,8 @@ from limits import parse as parse_rate
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from everreach.origins import serialized
+
 MINIMUM_SECRET_LENGTH = 32
 """Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
 
@@ -70,6 +72,17 @@ def _http_url(value: str) -> str:
 
 def _without_last_slash(value: str) -> str:
     return value.rstrip("/")
+
+
+def _web_origin(value: str) -> str:
+    written = serialized(_http_url(value))
+    if written is None:
+        raise ValueError("each is an origin such as https://app.example.com: no wildcard, and ASCII (xn--…) only")
+    return written
+
+
+def _without_repetition(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
 
 
 def _mongodb_uri(value: SecretStr) -> SecretStr:
@@ -225,6 +238,13 @@ Endpoint = Annotated[str, AfterValidator(_http_url)]
 """The whole address of one thing, letter for letter: to some servers a slash at the end makes a difference."""
 Url = Annotated[Endpoint, AfterValidator(_without_last_slash)]
 """An address to which paths are added."""
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_web_origin)], ...],
+    NoDecode,
+    BeforeValidator(_parts),
+    AfterValidator(_without_repetition),
+]
+"""Origins as browsers write them, whatever path or capital letters they were given with."""
 Rate = Annotated[str, AfterValidator(_rate)]
 Duration = Annotated[str, AfterValidator(_duration)]
 """A time such as `90d`, `24h` or `30m`, or `off`; parse_duration() tells which."""

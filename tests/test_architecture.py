@@ -25,7 +25,7 @@ LAYERS: list[list[set[str]]] = [
     ],
     [{"handlers"}],
     [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}, {"everreach.retention"}],
-    [{"everreach.importer"}],
+    [{"everreach.importer", "everreach.tidying"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
         {"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"},
@@ -38,8 +38,8 @@ LAYERS: list[list[set[str]]] = [
     [{"providers"}, {"storage"}],
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
-        | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "scan", "tokens", "vault")}
-        | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "tracing", "waiting")}
+        | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "rests", "scan", "tokens", "vault")}
+        | {f"everreach.{name}" for name in ("cells", "metrics", "origins", "pulse", "scrape", "tracing", "waiting")}
     ],
     [{"everreach.errors"}],
 ]

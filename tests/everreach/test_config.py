@@ -30,7 +30,7 @@ DEFAULTS = {
     "host": "0.0.0.0",
     "mongodb_uri": None,
     "next_public_base_url": None,
-    "next_public_frontend_url": None,
+    "next_public_frontend_url": (),
     "google_client_id": None,
     "google_client_secret": None,
     "microsoft_client_id": None,
@@ -66,7 +66,7 @@ CHOSEN = {
     "MONGODB_URI": "mongodb://db:27017/other?replicaSet=rs1",
     "EVERREACH_DATA_DIR": "/srv/everreach",
     "NEXT_PUBLIC_BASE_URL": "https://api.example.com",
-    "NEXT_PUBLIC_FRONTEND_URL": "https://app.example.com",
+    "NEXT_PUBLIC_FRONTEND_URL": "https://app.example.com,http://localhost:3000",
     "SUPABASE_JWT_SECRET": SECRET,
     "SUPABASE_URL": "https://ref.supabase.co",
     "SUPABASE_JWT_ISSUERS": "https://ref.supabase.co/auth/v1,http://127.0.0.1:54321/auth/v1",
@@ -104,8 +104,9 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def shown(config: Config, name: str) -> object:
     value = getattr(config, name)
-    parts = value if isinstance(value, tuple) else (value,)
-    return ",".join(str(part.get_secret_value() if hasattr(part, "get_secret_value") else part) for part in parts)
+    if isinstance(value, tuple):
+        return ",".join(part if isinstance(part, str) else part.get_secret_value() for part in value)
+    return str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
 
 
 def test_every_setting_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,6 +188,38 @@ def test_all_problems_are_reported_in_one_go_with_their_fixes(monkeypatch: pytes
     assert "mongodb://" in fixes["MONGODB_URI"]
     assert "SUPABASE_JWT_SECRET" in fixes["SUPABASE_URL"]
     assert all(problem in refused.value.message for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("given", "origins"),
+    [
+        ("https://app.example.com/", ["https://app.example.com"]),
+        ("HTTPS://App.Example.Com:443/settings", ["https://app.example.com"]),
+        ("http://localhost:80 , http://localhost:3000,", ["http://localhost", "http://localhost:3000"]),
+        ("https://a.example,https://A.example/", ["https://a.example"]),
+        ("http://[0:0:0:0:0:0:0:1]:3000", ["http://[::1]:3000"]),
+        ("https://xn--bcher-kva.example", ["https://xn--bcher-kva.example"]),
+    ],
+)
+def test_web_apps_are_kept_as_browsers_write_their_origins(
+    monkeypatch: pytest.MonkeyPatch, given: str, origins: list[str]
+) -> None:
+    monkeypatch.setenv("NEXT_PUBLIC_FRONTEND_URL", given)
+    assert list(Config.load().next_public_frontend_url) == origins
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "app.example.com", "*", "https://*.example.com", "https://bücher.example", "capacitor://localhost", "null",
+        "https://user@app.example.com", "https://app.example.com?x=1", "https://app.example.com,nonsense",
+        "https://app.example.com;https://b.example", "https://app example.com",
+    ],
+)  # fmt: skip
+def test_a_web_app_that_no_origin_could_match_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("NEXT_PUBLIC_FRONTEND_URL", given)
+    with pytest.raises(SettingsError, match="NEXT_PUBLIC_FRONTEND_URL: "):
+        Config.load()
 
 
 def test_missing_keys_are_reported_with_the_command_that_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ async def test_it_says_nothing_secret(world: World) -> None:
 
 @pytest.mark.gen_test
 async def test_health_and_livez_answer_while_the_database_fails(world: World) -> None:
-    async with database_failing(world, PRIMARY_GOES), asyncio.timeout(2):
+    async with database_failing(world, PRIMARY_GOES), asyncio.timeout(3):
         assert (await health(world)).json["status"] == "healthy"
         alive = await world.fetch(f"{world.origin}/livez")
     assert (alive.status, alive.json) == (200, {"status": "alive"})
@@ -107,7 +107,7 @@ async def test_ready_until_the_database_fails_and_again_afterwards(world: World)
     ready = await world.fetch(f"{world.origin}/readyz")
     assert (ready.status, ready.json) == (200, {"status": "ready"})
     check_headers(ready)
-    async with database_failing(world), asyncio.timeout(2):
+    async with database_failing(world), asyncio.timeout(3):
         check_error(await world.fetch(f"{world.origin}/readyz"), 503, "Service Unavailable")
     assert (await world.fetch(f"{world.origin}/readyz")).status == 200
 
