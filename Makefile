@@ -84,10 +84,11 @@ kills: install
 schemathesis: install
 	$(BIN)/pytest -q -s tests/test_schemathesis.py --cases 250
 
-# Needs spin and gcc; docs/model/README.md says what is checked. $(call explored,title,bounds,flags of gcc,flags of pan)
+# Needs spin and gcc; docs/model/README.md says what is checked.
+# $(call explored,title,bounds,flags of gcc,flags of pan,model: import by default)
 define explored
 	@echo '$(1) ($(2))'
-	@cd build/model && rm -f *.trail && spin -a $(2) ../../docs/model/import.pml > spin.log \
+	@cd build/model && rm -f *.trail && spin -a $(2) ../../docs/model/$(or $(5),import).pml > spin.log \
 	  && gcc -O2 -DCOLLAPSE $(3) -o pan pan.c && ./pan -m100000 -w26 $(4) > pan.log \
 	  && grep -E 'errors:|states, stored|total actual memory|elapsed' pan.log \
 	  && grep -q 'errors: 0$$' pan.log && ! grep -qE 'not completed|depth too small' pan.log \
@@ -100,7 +101,9 @@ model:
 	$(call explored,Each page counted once and one writer,-DFAULTS=3,-DSAFETY -DNOCLAIM)
 	$(call explored,The same with a listing that begins again,-DFAULTS=1 -DRESTARTS=1,-DSAFETY -DNOCLAIM)
 	$(call explored,No job is given up for claims that nobody heard of,-DFAULTS=1 -DCLAIMS=2,-DSAFETY -DNOCLAIM)
+	$(call explored,Nobody comes twice who is edited at the provider,-DFAULTS=1 -DEDITS=1,-DSAFETY -DNOCLAIM)
 	$(call explored,Every job ends,-DFAULTS=2,,-a)
+	$(call explored,A refreshed grant is lost by a fault alone,-DFAULTS=2,-w -DSAFETY,,refresh)
 	@echo 'No error; every state was visited.'
 
 clean:

@@ -50,11 +50,11 @@ async def check(console: Console | None = None) -> int:
     for provider in REGISTRY:
         console.print(_provider_line(config, provider.name))
     console.print(_callers_line(config))
+    console.print(_web_apps_line(config))
     for line in await project_lines(config):
         console.print(line)
     for sentence in config.warnings:
         console.print(f"[yellow]![/] {escape(sentence)}")
-    console.print(_web_apps_line(config))
     if config.webhook_urls:
         console.print(_webhooks_line(config))
     try:

@@ -35,11 +35,8 @@ from everreach.setting_types import (
 )
 
 _DEFAULT_DATA_DIR = Path("~/.local/share/everreach")
-_CONFIDENTIAL: Final = (
-    *("supabase_url", "google_token_url", "google_revoke_url", "google_userinfo_url", "google_people_url"),
-    *("microsoft_token_url", "microsoft_graph_url"),
-)
-"""Where keys come from, and where our secrets and people's tokens go."""
+_SHOWN_TO_BROWSERS: Final = ("_authorize_url", "_base_url", "_frontend_url")
+"""How addresses end that only browsers ask. Keys, secrets and tokens travel to or from the others."""
 
 
 class OAuthClient(NamedTuple):
@@ -159,6 +156,16 @@ class Config(BaseSettings):
         """Where a provider sends people back; the same text must be registered there."""
         return f"{self.next_public_base_url or ''}/api/v1/contacts/import/{provider}/callback"
 
+    def frontend_of(self, origin: str | None) -> str | None:
+        """The web app of ours that this `Origin` names, as browsers write it; None where it names none."""
+        asking = serialized(origin or "")
+        return asking if asking in self.next_public_frontend_url else None
+
+    def is_ours(self, origin: str) -> bool:
+        """Whether this `Origin` names one of our web apps, or our own public address."""
+        ours = {*self.next_public_frontend_url, serialized(self.next_public_base_url or "")} - {None}
+        return serialized(origin) in ours
+
     @property
     def supabase_auth_url(self) -> str:
         """Where the project's keys are, and what a project is called in its tokens as a rule."""
@@ -172,18 +179,11 @@ class Config(BaseSettings):
     @property
     def warnings(self) -> list[str]:
         """What can be used and should not be, a sentence each."""
-        opened = [name for name in _CONFIDENTIAL if is_open(getattr(self, name) or "")]
+        asked = [
+            name for name in type(self).model_fields if name.endswith("_url") and not name.endswith(_SHOWN_TO_BROWSERS)
+        ]
+        opened = [name for name in asked if is_open(getattr(self, name) or "")]
         return [f"{name.upper()} is plain http: whoever is on the way reads and changes all." for name in opened]
-
-    def frontend_of(self, origin: str | None) -> str | None:
-        """The web app of ours that this `Origin` names, as browsers write it; None where it names none."""
-        asking = serialized(origin or "")
-        return asking if asking in self.next_public_frontend_url else None
-
-    def is_ours(self, origin: str) -> bool:
-        """Whether this `Origin` names one of our web apps, or our own public address."""
-        ours = {*self.next_public_frontend_url, serialized(self.next_public_base_url or "")} - {None}
-        return serialized(origin) in ours
 
     def encryption_keys(self) -> list[bytes]:
         """The AES-256 keys, 32 bytes each; the first seals, all open."""

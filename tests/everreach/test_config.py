@@ -104,9 +104,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def shown(config: Config, name: str) -> object:
     value = getattr(config, name)
-    if isinstance(value, tuple):
-        return ",".join(part if isinstance(part, str) else part.get_secret_value() for part in value)
-    return str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
+    parts = value if isinstance(value, tuple) else (value,)
+    return ",".join(str(part.get_secret_value() if hasattr(part, "get_secret_value") else part) for part in parts)
 
 
 def test_every_setting_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
