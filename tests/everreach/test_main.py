@@ -116,7 +116,8 @@ def test_it_serves_until_it_is_told_to_end(
     tmp_path: Path, database: Database, database_uri: str, number: signal.Signals
 ) -> None:
     user = new_user()
-    with serving(tmp_path, good(MONGODB_URI=database_uri)) as server:
+    risky = {"GOOGLE_TOKEN_URL": "http://oauth2.example.com/token"}
+    with serving(tmp_path, good(MONGODB_URI=database_uri, **risky)) as server:
         assert fetch(f"{server.origin}/readyz") == (200, {"status": "ready"})
         authorization = {"Authorization": f"Bearer {issue(SECRET, user, 60)}"}
         status, started = fetch(f"{server.origin}{BASE}/google/start", "POST", **authorization)
@@ -127,6 +128,7 @@ def test_it_serves_until_it_is_told_to_end(
         assert time.monotonic() - began < 10
     log = server.log.read_text()
     assert "listening on port" in log
+    assert log.count("GOOGLE_TOKEN_URL is plain http") == 1
     assert "StartHandler" in log
     assert not [word for word in SCARY if word in log], log
     assert user not in log
