@@ -35,6 +35,7 @@ LAYERS: list[list[set[str]]] = [
     [{"providers"}, {"storage"}],
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
+        | {f"everreach.{name}" for name in ("texts", "emails", "phones")}
         | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "scan", "tokens", "vault")}
         | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "tracing", "waiting")}
     ],
