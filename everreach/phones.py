@@ -17,7 +17,7 @@ _PLAIN: Final = "0123456789 ().-"
 _LONGEST_PLAIN: Final = 30
 _LONGEST_READ: Final = 1000
 
-_URI: Final = re.compile(r"\s*(?:tel|callto):/{0,2}", re.IGNORECASE)  # https://www.rfc-editor.org/rfc/rfc3966
+_URI: Final = re.compile(r"(?:\s*(?:tel|callto):/{0,2})+", re.IGNORECASE)  # https://www.rfc-editor.org/rfc/rfc3966
 _CONTEXT: Final = re.compile(r";phone-context=([^;]*)", re.IGNORECASE)
 _SPELLED: Final[dict[int, int | str]] = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
@@ -72,10 +72,10 @@ def _opened(sent: str) -> str:
     opened = _URI.match(seen)
     if not opened:
         return seen
-    number = unquote(seen[opened.end() :])
+    number = _URI.sub("", INVISIBLE.sub("", unquote(seen[opened.end() :])))
     context = _CONTEXT.search(number)
     prefix = f"{context[1]}-" if context and context[1].startswith("+") and not number.startswith("+") else ""
-    return prefix + INVISIBLE.sub("", _CONTEXT.sub("", number))
+    return prefix + _CONTEXT.sub("", number)
 
 
 def _split(opened: str) -> list[str]:
