@@ -43,6 +43,7 @@ LAYERS: list[list[set[str]]] = [
     [{"providers"}, {"storage"}],
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
+        | {f"everreach.{name}" for name in ("texts", "emails", "phones")}
         | {
             f"everreach.{name}"
             for name in ("jwks", "logs", "oauth_state", "pace", "parting", "rests", "scan", "tokens", "vault")
@@ -63,6 +64,8 @@ DOORS = {
     "prometheus_client": ("everreach.metrics", "everreach.scrape"),
     "opentelemetry": ("everreach.tracing",),
     "markdown_it": ("handlers.docs",),
+    "regex": ("everreach.texts",),
+    "idna": ("everreach.emails",),
     "limits": ("everreach.config", "everreach.setting_types", "storage.rate_limits"),
     "standardwebhooks": ("everreach.courier",),
     "os.environ": ("everreach.config",),
