@@ -9,10 +9,12 @@ from rich.markup import escape
 
 from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError, TransientError
+from everreach.project import project_lines
 from providers import REGISTRY
 from providers.http import Http
-from storage.embedded import find_mongod, running_uri
+from storage.embedded import running_uri
 from storage.mongo import connect, verify
+from storage.mongod_binary import find_mongod
 
 _PATIENCE_SECONDS: Final = 3.0
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - this asks there and does not listen.
@@ -49,6 +51,10 @@ async def check(console: Console | None = None) -> int:
         console.print(_provider_line(config, provider.name))
     console.print(_callers_line(config))
     console.print(_web_apps_line(config))
+    for line in await project_lines(config):
+        console.print(line)
+    for sentence in config.warnings:
+        console.print(f"[yellow]![/] {escape(sentence)}")
     if config.webhook_urls:
         console.print(_webhooks_line(config))
     try:

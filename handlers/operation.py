@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from everreach.errors import ApiError, BadRequestError, PayloadTooLargeError, UnauthorizedError
+from everreach.errors import ApiError, BadRequestError, KeysAwayError, PayloadTooLargeError, UnauthorizedError
 from handlers.base import BaseHandler
 from handlers.params import Given, Parameter
 
@@ -81,7 +81,7 @@ def operation(
 
     `errors` are those beside what may befall any request, and any caller; only they where it answers `whatever_comes`.
     """
-    common = EVERYWHERE if anyone else (*EVERYWHERE, UnauthorizedError)
+    common = EVERYWHERE if anyone else (*EVERYWHERE, UnauthorizedError, KeysAwayError)
     possible = errors if whatever_comes else (*common, *errors)
 
     readers = [(parameter.keyword, parameter.read) for parameter in takes if isinstance(parameter, Given)]

@@ -29,7 +29,13 @@ from storage.mongo import Database, Document, prompt, translated
 EXCHANGE_SECONDS = 60
 """How long an exchange of the code may take before its job counts as abandoned."""
 
-AGAIN: Document = {"error_message": None, "completed_at": None, "takeovers": 0, "throttled_since": None}
+AGAIN: Document = {
+    "error_message": None,
+    "completed_at": None,
+    "takeovers": 0,
+    "throttled_since": None,
+    "raw_forgotten": None,
+}
 """What a job that failed forgets when it goes on."""
 
 
@@ -82,7 +88,7 @@ class ConsentStore:
         query = {**failed(state.job_id, state.user_id), "access_token": None}
         values = {**AGAIN, "status": Status.AUTHENTICATING, "state_hash": state.nonce_hash, "pkce_verifier": verifier}
         # Whose address book it was stays known; the name is asked for again, to see that it is the same one.
-        values |= {"provider_account_name": None, "set_going_at": None, "consent_hash": None}
+        values |= {"provider_account_name": None, "reconsented": True, "set_going_at": None, "consent_hash": None}
         return await apply(self._jobs, query, change(values, not_before=after(ttl_seconds)))
 
     @prompt

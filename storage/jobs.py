@@ -1,5 +1,7 @@
 """What people do to a job, and reading it. Each arrow is one statement whose filter holds the status it starts from."""
 
+from collections.abc import Sequence
+
 from pymongo import ASCENDING, DESCENDING
 
 from everreach.job import ENDS, Job, Status
@@ -20,6 +22,7 @@ from storage.arrows import (
 )
 from storage.consents import AGAIN, ConsentStore, failed
 from storage.mongo import PATIENCE_MS, prompt, translated
+from storage.unreadable import readable
 
 _NEWEST = (("created_at", DESCENDING), ("_id", ASCENDING))
 
@@ -116,14 +119,18 @@ class JobStore(ConsentStore):
 
     @prompt
     async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:
-        """A page of the jobs that match, newest first, and how many match in all. `query` holds the user_id."""
+        """A page of the jobs that match, newest first, and how many match in all. `query` holds the user_id.
+
+        One that cannot be read is counted and left out.
+        """
         found = self._shown.find(query, sort=_NEWEST, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
-        jobs = [as_job(document) async for document in found]
+        jobs = [job async for document in found if (job := if_readable(document))]
         return jobs, await self._shown.count_documents(query, maxTimeMS=PATIENCE_MS)
 
     @translated
-    async def due(self, statuses: frozenset[Status], limit: int) -> list[Job]:
-        """Jobs in one of these statuses that the engine has to look at now, the longest waiting first."""
+    async def due(self, statuses: frozenset[Status], limit: int, but: Sequence[str] = ()) -> list[Job]:
+        """Jobs in one of these statuses that the engine has to look at now, the longest waiting first, `but` some."""
         query = {"not_before": {"$exists": True}, "status": {"$in": sorted(statuses)}, **DUE}
-        found = self._jobs.find(query).sort("not_before", ASCENDING).limit(limit)
-        return [job async for document in found if (job := if_readable(document))]
+        query |= {"_id": {"$nin": but}} if but else {}
+        found = self._jobs.find(query, sort=[("not_before", ASCENDING)], batch_size=limit)
+        return await readable(self._jobs, found, limit)

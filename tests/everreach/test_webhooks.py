@@ -465,7 +465,7 @@ async def test_a_node_that_stops_does_not_wait_for_an_endpoint_that_hangs(world:
             await asyncio.sleep(0.01)
         began = time.monotonic()
         await node.stop()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
     # Whoever comes next tries it again.
     assert (await stored(world.database))["status"] == "pending"
 

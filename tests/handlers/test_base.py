@@ -182,7 +182,7 @@ async def test_while_the_primary_goes_away_every_answer_is_503_within_seconds(wo
     job_id, _ = await world.start("google", user)
     paths = [("GET", "/list"), ("GET", f"/status/{job_id}"), ("POST", f"/jobs/{job_id}/cancel"),
              ("GET", f"/jobs/{job_id}/contacts"), ("POST", "/google/start")]  # fmt: skip
-    async with database_failing(world, code), asyncio.timeout(6):
+    async with database_failing(world, code), asyncio.timeout(9):
         for answer in await asyncio.gather(*(world.api(method, path, user) for method, path in paths)):
             check_error(answer, 503, "Service Unavailable")
 

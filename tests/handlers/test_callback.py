@@ -216,7 +216,7 @@ async def test_a_job_that_is_cancelled_during_the_exchange_stays_cancelled(world
 async def test_while_the_database_fails_the_app_is_told_at_once(world: World, provider: str) -> None:
     _, page = await world.start(provider, new_user())
     url, before = await world.decide(page), await all_jobs(world)
-    async with database_failing(world), asyncio.timeout(2):
+    async with database_failing(world), asyncio.timeout(3):
         told = await world.back(url)
     assert {**told, "job_id": ""} == {"provider": provider, "job_id": "", "status": "error", "message": "server_error"}
     assert await all_jobs(world) == before
@@ -236,7 +236,7 @@ async def test_while_the_database_fails_the_app_still_learns_which_job_it_is(wor
 async def test_while_the_primary_goes_away_the_app_is_told_within_seconds(world: World) -> None:
     _, page = await world.start("google", new_user())
     url = await world.decide(page)
-    async with database_failing(world, PRIMARY_GOES), asyncio.timeout(6):
+    async with database_failing(world, PRIMARY_GOES), asyncio.timeout(9):
         assert (await world.back(url))["message"] == "server_error"
 
 

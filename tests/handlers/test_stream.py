@@ -6,7 +6,6 @@ import time
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
-from tornado.testing import bind_unused_port
 
 from everreach.app import Node
 from everreach.tokens import issue
@@ -190,7 +189,7 @@ async def test_when_the_token_ends_the_line_is_closed_with_4401(world: World) ->
     async with websocket(world.origin, job_id, headers=token) as line:
         await next_state(line)
         assert await closed(line) == 4401
-        assert time.time() < began + 3
+        assert time.time() < began + 10
     await following(world.node, 0)
 
 
@@ -198,10 +197,8 @@ async def test_when_the_token_ends_the_line_is_closed_with_4401(world: World) ->
 async def test_a_server_that_stops_says_so(world: World) -> None:
     user = new_user()
     job_id = await running_job(world, user)
-    reserved, port = bind_unused_port()
-    reserved.close()
-    async with Node(world.config.model_copy(update={"port": port})) as node:
-        async with websocket(f"http://127.0.0.1:{port}", job_id, user) as line:
+    async with Node(world.config.model_copy(update={"port": 0})) as node:
+        async with websocket(f"http://127.0.0.1:{node.port}", job_id, user) as line:
             await next_state(line)
             stopping = asyncio.create_task(node.stop())
             assert await closed(line) == 1001
