@@ -13,10 +13,14 @@ from tornado.web import Application
 
 from everreach import tracing
 from everreach.config import Config
+from everreach.consent import Consents
 from everreach.demand import Demand
 from everreach.errors import EverReachError, TransientError
+from everreach.exchange import Exchange
 from everreach.importer import Importer
 from everreach.jwks import KeySet
+from everreach.oauth_state import StateMaker
+from everreach.owned import OwnedTasks
 from everreach.parting import Parting
 from everreach.pulse import Pulse
 from everreach.retention import Retention
@@ -125,7 +129,8 @@ class Node:
 
     async def _drain(self) -> None:
         """Hand back what is in flight, all within the time that a stop may take."""
-        workers = [worker for worker in (self.services.runner, self._webhooks) if worker]
+        owners = (self.services.tasks, self.services.runner, self._webhooks)
+        workers = [worker for worker in owners if worker]
         await asyncio.gather(*(worker.stop(self._config.everreach_shutdown_seconds) for worker in workers))
 
     async def _database_uri(self, stack: AsyncExitStack) -> str:
@@ -152,6 +157,14 @@ class Node:
             vault=vault,
             max_contacts=config.everreach_max_contacts,
         )
+        runner = Runner(
+            jobs,
+            leases,
+            importer,
+            limit=config.everreach_max_imports,
+            lease_seconds=config.everreach_lease_seconds,
+        )
+        states, tasks = StateMaker(config.encryption_keys()), OwnedTasks()
         return Services(
             config=config,
             authenticator=make_authenticator(config, self._http),
@@ -160,13 +173,18 @@ class Node:
             ledger=ledger,
             providers=providers,
             vault=vault,
-            runner=Runner(
-                jobs,
-                leases,
-                importer,
-                limit=config.everreach_max_imports,
-                lease_seconds=config.everreach_lease_seconds,
+            states=states,
+            consents=Consents(
+                jobs=jobs,
+                providers=providers,
+                vault=vault,
+                states=states,
+                exchange=Exchange(jobs, vault, tasks, runner.spawn),
+                tasks=tasks,
+                ttl_seconds=config.oauth_state_ttl_seconds,
             ),
+            tasks=tasks,
+            runner=runner,
             watch=Watch(jobs, Demand(JobChanges(database).follow)),
             followers=Followers(),
             ping=lambda: ping(database),

@@ -33,7 +33,8 @@ LAYERS: list[list[set[str]]] = [
     [{"everreach.importer", "everreach.tidying"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
-        {"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"},
+        {"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"}
+        | {"everreach.consent", "everreach.exchange", "everreach.owned"},
         {"everreach.courier"},
         {"everreach.demand"},
         {"everreach.rotation"},
