@@ -18,7 +18,7 @@ SANDBOX = "providers.sandbox"
 LAYERS: list[list[set[str]]] = [
     [
         {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "workers")}
-        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats")}
+        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "heap", "stats")}
     ],
     [{"handlers"}],
     [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}],
