@@ -18,6 +18,7 @@ from everreach.tokens import issue
 from handlers import BASE
 from providers.http import Http
 from providers.sandbox.app import Sandbox
+from providers.sandbox.faults import Fault
 from storage.embedded import EmbeddedMongod
 from storage.mongo import Database, connect
 
@@ -35,9 +36,13 @@ class Providers(Process):
     def __init__(self, latency: float) -> None:
         super().__init__("providers.sandbox", "--port", "0", "--latency", str(latency))
 
+    async def address(self) -> str:
+        """Where it is. Ask once."""
+        return (await self.line()).decode().strip()
+
     async def urls(self) -> dict[str, str]:
-        """Where it is, as settings. Ask once."""
-        return Sandbox().urls((await self.line()).decode().strip())
+        """The same as settings. Ask once."""
+        return Sandbox().urls(await self.address())
 
 
 class Bench:
@@ -55,7 +60,7 @@ class Bench:
         await admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=_SERVER_CACHE)
         admin.client.close()
         self._sandbox = await Providers(self._latency).__aenter__()
-        self._providers = await self._sandbox.urls()
+        self._address = await self._sandbox.address()
         self.http = Http()
         return self
 
@@ -66,6 +71,10 @@ class Bench:
         await self._sandbox.__aexit__(kind, error, trace)
         await self._mongod.stop()
         self._folder.cleanup()
+
+    async def play(self, *faults: Fault) -> None:
+        """Order faults of the sandbox."""
+        await self.http.post(f"{self._address}/_sandbox/faults", msgspec.json.encode(faults), headers={})
 
     def database(self, name: str) -> Database:
         """A database of the mongod."""
@@ -94,7 +103,7 @@ class Bench:
             SUPABASE_JWT_SECRET=SECRET,
             SUPABASE_URL="",
             TOKEN_ENCRYPTION_KEYS=_KEY,
-            **{**self._providers, **Sandbox().credentials(), **_NO_LIMITS, **settings},
+            **{**Sandbox().urls(self._address), **Sandbox().credentials(), **_NO_LIMITS, **settings},
         )
 
 
