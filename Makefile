@@ -1,5 +1,8 @@
-# Every target starts from a bare checkout: Python 3.11 to 3.13 and make are all it needs.
-PYTHON ?= python3
+# Every target starts from a bare checkout: make, and Python 3.11 to 3.13 with venv, are all it needs.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+# The system's own, or another that lies beside one that is too old or too new.
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+  $$each -c '$(FITS)' 2> /dev/null && echo $$each && exit; done; echo python3)
 BIN := .venv/bin
 # The tests wait more than they compute. Each tester has its own part, so that what a file's tests share is made once, and
 # takes from the others' when it is done.
@@ -13,7 +16,7 @@ VERSION = $(shell sed -n 's/^version = //p' setup.cfg)
 install: $(INSTALLED)
 
 $(INSTALLED): setup.cfg setup.py
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "EverReach Import needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12")'
+	@$(PYTHON) -c '$(FITS)' || { echo 'EverReach Import needs Python 3.11 to 3.13 with venv; name one with: make PYTHON=python3.12'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[embedded,tracing,dev,binary]'
 	@touch $@

@@ -81,6 +81,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     error_message: str | None = None
     provider_account_id: str | None = None
     provider_account_name: str | None = None
+    reconsented: bool = False
+    """Whether somebody was asked for consent again: it may have been given for another account."""
     access_token: str | None = None
     refresh_token: str | None = None
     token_expires_at: datetime | None = None
@@ -89,6 +91,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     page: int = 0
     half_written: bool = False
     """Whether somebody who began may have left a part of the page under way in the database."""
+    overlaps: bool = False
+    """Whether contacts that are still to come may have rows: a page was left half written once, or the job failed."""
     fence: int = 0
     lease_owner: str | None = None
     begun: int = 0
@@ -98,6 +102,11 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
 
     def __repr__(self) -> str:
         return f"Job({self.id}, {self.status})"
+
+    @property
+    def listed(self) -> bool:
+        """Whether something of an account's listing is in it."""
+        return self.processed_contacts > 0 or self.cursor.position is not None
 
     @property
     def progress_percent(self) -> float:
