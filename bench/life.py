@@ -53,7 +53,8 @@ class Person:
     async def live(self, course: Course) -> None:
         """Go through one import, follow it, look at the list and at the contacts, and leave no row behind."""
         if course is Course.DENIED:
-            await self._deny()
+            job_id = await deny(self._bench, self.client, self._account.provider)
+            assert (await self.client.get(f"/status/{job_id}"))["completed_at"]
         else:
             await self._import(course)
         assert (await self.client.get("/list"))["total"] == 1
@@ -63,12 +64,6 @@ class Person:
         """Take the person's contacts and rows out of the database, which would fill the disk."""
         for name in (CONTACTS, LEDGER):
             await self._database[name].delete_many({"user_id": self.client.user})
-
-    async def _deny(self) -> None:
-        started = await self.client.post(f"/{self._account.provider}/start")
-        answered = await self._bench.http.post_form(started["authorization_url"], {"decision": "deny"})
-        await self._bench.http.get(answered.headers["location"])
-        assert (await self.client.get(f"/status/{started['job_id']}"))["completed_at"]
 
     async def _import(self, course: Course) -> None:
         account = self._account
@@ -117,6 +112,14 @@ class Person:
         """How many outcomes are shown, and how many contacts the person has."""
         held = await self._database[CONTACTS].count_documents({"user_id": self.client.user})
         return (await self.client.get(path))["total"], held
+
+
+async def deny(bench: Bench, client: DemoClient, provider: str) -> str:
+    """Begin an import and say no at the provider's. Returns the job's id."""
+    started = await client.post(f"/{provider}/start")
+    answered = await bench.http.post_form(started["authorization_url"], {"decision": "deny"})
+    await bench.http.get(answered.headers["location"])
+    return str(started["job_id"])
 
 
 def counts(job: dict[str, Any]) -> tuple[Any, ...]:

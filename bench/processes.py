@@ -23,7 +23,7 @@ from storage.embedded import EmbeddedMongod
 from storage.mongo import Database, connect
 
 _SERVER_CACHE = "cache_size=4G"
-_NO_LIMITS = {"RATE_LIMIT_START": "100000/hour", "RATE_LIMIT_STATUS": "1000000/minute"}
+_USUAL = {"RATE_LIMIT_START": "100000/hour", "RATE_LIMIT_STATUS": "1000000/minute", "SUPABASE_URL": ""}
 
 SECRET = secrets.token_urlsafe(48)
 
@@ -101,9 +101,8 @@ class Bench:
             NEXT_PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
             MONGODB_URI=self.database_uri(database),
             SUPABASE_JWT_SECRET=SECRET,
-            SUPABASE_URL="",
             TOKEN_ENCRYPTION_KEYS=_KEY,
-            **{**Sandbox().urls(self._address), **Sandbox().credentials(), **_NO_LIMITS, **settings},
+            **{**Sandbox().urls(self._address), **Sandbox().credentials(), **_USUAL, **settings},
         )
 
 
@@ -114,6 +113,8 @@ class Server(Process):
         super().__init__("everreach", "serve", *arguments, **environment)
         self.port = port
         self._origin = f"http://127.0.0.1:{port}"
+        self.claims: dict[str, str] = {}
+        """What everybody's token has to say beside the usual."""
 
     async def ready(self, http: Http) -> None:
         """Wait until it answers."""
@@ -129,7 +130,11 @@ class Server(Process):
     def client(self, http: Http, user: str | None = None) -> DemoClient:
         """A person, or a new one, with the app."""
         user = user or str(uuid.uuid4())
-        return DemoClient(http, f"{self._origin}{BASE}", user, issue(SECRET, user, 36000))
+        return DemoClient(http, f"{self._origin}{BASE}", user, self.token(user))
+
+    def token(self, user: str) -> str:
+        """That of a person."""
+        return issue(SECRET, user, 36000, **self.claims)
 
 
 class Bare(Process):

@@ -58,4 +58,4 @@ class Turn:
             task.cancel()
             # An error holds the task's frames and this one. If this one held the task, the error would hold itself, and
             # all that the import had in its hands would stay until the garbage collector's next long look.
-            del task
+            del task, awaitable

@@ -60,7 +60,7 @@ async def test_what_an_error_went_through_is_let_go_with_it() -> None:
 
     left: list[weakref.ref[Held]] = []
     with suppress(LookupError):
-        await turn().during(page())
+        await turn().during(asyncio.ensure_future(page()))
     assert left[0]() is None
 
 
