@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from socket import socket
 from typing import Final, Self
 
@@ -17,6 +17,7 @@ from everreach.demand import Demand
 from everreach.errors import EverReachError, TransientError
 from everreach.importer import Importer
 from everreach.jwks import KeySet
+from everreach.parting import Parting
 from everreach.pulse import Pulse
 from everreach.retention import Retention
 from everreach.runner import Runner
@@ -41,13 +42,14 @@ from storage.indexes import ensure_indexes
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
 from storage.ledger import Ledger
-from storage.mongo import connect, ping, verify
+from storage.mongo import connect, disconnect, ping, verify
 from storage.rate_limits import RateLimits
 from storage.raw_data import RawData
 
 _HEADER_LIMIT: Final = 32768  # Bytes: a signed-in person's token may be several thousand.
 _REQUEST_LIMIT: Final = 1024 * 1024  # Bytes: what is above our own limit, and below this, gets an answer in JSON.
 _BODY_SECONDS: Final = 30.0  # For a body to arrive; whoever sends slower only holds the connection.
+_HANG_UP_SECONDS: Final = 0.5
 _BACKLOG: Final = 4096  # Connections that wait to be taken: a burst shall wait a moment and not be turned away.
 
 
@@ -62,6 +64,7 @@ class Node:
         self._config = config
         self._given = sockets
         self._reachable = reachable
+        self._parting = Parting(config.everreach_shutdown_seconds)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -74,7 +77,11 @@ class Node:
         await self.stop()
 
     async def stop(self) -> None:
-        """Stop taking requests and jobs, hand back what is in flight, close everything, in the reverse order."""
+        """Stop taking requests and jobs, hand back what is in flight, close everything, in the reverse order.
+
+        No step of it waits without limit for anybody.
+        """
+        self._parting.begin()
         await self._begun.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -82,7 +89,7 @@ class Node:
         stack.push_async_callback(tracing.stop)
         await stack.enter_async_context(Pulse())
         self._database = connect(await self._database_uri(stack))
-        stack.callback(self._database.client.close)
+        stack.push_async_callback(disconnect, self._database)
         await verify(self._database)
         await ensure_indexes(self._database)
         self._http = await stack.enter_async_context(Http())
@@ -102,7 +109,7 @@ class Node:
             body_timeout=_BODY_SECONDS,
         )
         server.add_sockets(sockets)
-        stack.push_async_callback(server.close_all_connections)
+        stack.push_async_callback(_hang_up, server)
         stack.push_async_callback(self.services.followers.gone)
         stack.push_async_callback(self._drain)
         stack.push_async_callback(self.services.followers.dismiss)
@@ -125,7 +132,7 @@ class Node:
         if self._config.mongodb_uri:
             return self._config.mongodb_uri.get_secret_value()
         mongod = EmbeddedMongod(self._config.everreach_data_dir)
-        stack.push_async_callback(mongod.stop)
+        stack.push_async_callback(lambda: mongod.stop(self._parting.left()))
         return await mongod.start()
 
     def _services(self) -> Services:
@@ -165,6 +172,13 @@ class Node:
             ping=lambda: ping(database),
             describe=lambda: describe(ROUTES, config.next_public_base_url or "/"),
         )
+
+
+async def _hang_up(server: HTTPServer) -> None:
+    """Close every connection. A request under way is answered to nobody; it may wait for a database that hangs."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_HANG_UP_SECONDS):
+            await server.close_all_connections()
 
 
 def listen(config: Config) -> list[socket]:

@@ -8,16 +8,17 @@ import asyncio
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import aclosing, contextmanager, suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from cachetools import LRUCache
 
 from everreach.demand import Demand
 from everreach.documents import View
 from everreach.errors import DatabaseError, JobNotFoundError
+from everreach.followed import Followed, Follower
 from everreach.job import RUNNING, Job, Status
 from everreach.metrics import STREAM_SIGN
-from storage.changes import LIFE_SECONDS, Sign
+from storage.changes import LIFE_SECONDS, Gone, Sign, Told
 from storage.jobs import JobStore
 
 FRAME_SECONDS: Final = 0.25
@@ -28,36 +29,10 @@ STALE_SECONDS: Final = 4 * LIFE_SECONDS
 
 _REMEMBERED_BYTES: Final = 8 * 1024 * 1024  # Some nine thousand jobs.
 _ENTRY_BYTES: Final = 500  # What a view costs beside its body.
-_BATCH: Final = 100  # Followers that are told at a time: a few milliseconds, and then requests are answered.
+_REMEMBERED_GONE: Final = 1000
 # Other statuses end by something that another node does and the person waits for, such as the consent: the built
 # client looks once when it comes back, and must not be shown what was true a moment before.
 _REMEMBERABLE: Final = RUNNING | {Status.COMPLETED, Status.CANCELLED}
-
-
-class Follower(Protocol):
-    """Somebody who wants to see a job's states."""
-
-    def show(self, view: View) -> None:
-        """Take the latest state, or one that was shown before. Must neither block nor raise."""
-
-
-class _Entry:
-    """What is known of one job, and who follows it."""
-
-    def __init__(self, view: View | None) -> None:
-        self.view = view
-        self.keepers = 0
-        self.followers: dict[Follower, None] = {}
-        self.told_at = 0.0
-        self.telling = False
-
-
-async def _show_all(entry: _Entry, view: View) -> None:
-    for place, follower in enumerate(list(entry.followers), 1):
-        if follower in entry.followers:
-            follower.show(view)
-        if place % _BATCH == 0:
-            await asyncio.sleep(0)
 
 
 class Watch:
@@ -69,7 +44,9 @@ class Watch:
         # What the stream keeps fresh of the other jobs. An account's name makes a view as long as the provider likes.
         self._recent: LRUCache[str, View] = LRUCache(_REMEMBERED_BYTES, lambda view: len(view.body) + _ENTRY_BYTES)
         # Somebody follows these, or reads them just now. Nothing that is told of them is lost.
-        self._kept: dict[str, _Entry] = {}
+        self._kept: dict[str, Followed] = {}
+        # Who was let in just before the job was deleted may begin to follow it just after.
+        self._gone: LRUCache[str, None] = LRUCache(_REMEMBERED_GONE)
         self._sign_at: float | None = None
         # Listening, and telling the followers of each job that has changed.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -117,6 +94,8 @@ class Watch:
             entry.told_at = entry.told_at if entry.followers else time.monotonic()
             entry.followers[follower] = None
             self._demand.joined()
+            if entry.gone:
+                follower.gone()
             try:
                 yield
             finally:
@@ -137,9 +116,10 @@ class Watch:
             self._recent[job_id] = view
 
     @contextmanager
-    def _keeping(self, job_id: str) -> Iterator[_Entry]:
-        entry = self._kept.get(job_id) or _Entry(self._recent.pop(job_id, None))
-        self._kept[job_id] = entry
+    def _keeping(self, job_id: str) -> Iterator[Followed]:
+        if job_id not in self._kept:
+            self._kept[job_id] = Followed(self._recent.pop(job_id, None), gone=job_id in self._gone)
+        entry = self._kept[job_id]
         entry.keepers += 1
         try:
             yield entry
@@ -159,32 +139,49 @@ class Watch:
             self._take(entry, job)
             return entry.view
 
-    def _take(self, entry: _Entry, job: Job) -> None:
-        if entry.view is None or job.version > entry.view.version:
+    def _take(self, entry: Followed, job: Job) -> None:
+        if not entry.gone and (entry.view is None or job.version > entry.view.version):
             entry.view = View.of(job)
             if entry.followers and not entry.telling:
                 entry.telling = True
                 self._begin(self._tell(entry))
 
-    async def _tell(self, entry: _Entry) -> None:
+    async def _tell(self, entry: Followed) -> None:
         """Show the followers the latest state, some at a time, until there is none that they have not seen."""
         shown = None
         try:
             while entry.view and entry.view is not shown and entry.followers:
                 await asyncio.sleep(entry.told_at + FRAME_SECONDS - time.monotonic())
                 entry.told_at, shown = time.monotonic(), entry.view
-                await _show_all(entry, shown)
+                await entry.show(shown)
         finally:
             entry.telling = False
+
+    def _compare(self, asked: list[str], found: dict[str, Job | None]) -> None:
+        for job_id in asked:
+            if job_id not in found:
+                self._lose(job_id)
+            elif job := found[job_id]:
+                self.offer(job)
+
+    def _lose(self, job_id: str) -> None:
+        """The job was deleted, and its person with it perhaps: nothing of it is remembered, and nobody follows it."""
+        self._gone[job_id] = None
+        self._recent.pop(job_id, None)
+        if entry := self._kept.get(job_id):
+            entry.gone, entry.view = True, None
+            self._begin(entry.dismiss())
 
     async def _listen(self) -> None:
         async with aclosing(self._demand.changes()) as changes:
             async for told in changes:
                 await self._hear(told)
 
-    async def _hear(self, told: Job | Sign) -> None:
+    async def _hear(self, told: Told) -> None:
         if isinstance(told, Job):
             self.offer(told)
+        elif isinstance(told, Gone):
+            self._lose(told.job_id)
         elif told is Sign.GAP:
             await self._look_again()
         if told is Sign.BEHIND or told is Sign.OVER:
@@ -198,10 +195,9 @@ class Watch:
 
     async def _look_again(self) -> None:
         """Read what is followed, and forget all else: a follower must not stick to what was missed."""
-        while self._kept:
+        while asked := list(self._kept):
             try:
-                for job in await self._jobs.these(list(self._kept)):
-                    self.offer(job)
+                self._compare(asked, await self._jobs.these(asked))
                 break
             except DatabaseError:
                 await asyncio.sleep(LIFE_SECONDS)

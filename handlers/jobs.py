@@ -152,8 +152,9 @@ class ContactsHandler(JobHandler):
         """What became of each contact
 
         One row for each contact that the provider sent: created, skipped or failed, and why. A contact is skipped as
-        `duplicate` where the person has one with that e-mail address already, and as `no_email` where it has none; it
-        fails where the provider sent something that cannot be read or stored.
+        `duplicate` where the person has one with that e-mail address already, as `no_email` where it has none, and as
+        `unusable_email` where it has only some that are no addresses (a remark, a name that leads to nobody outside a
+        company); it fails where the provider sent something that cannot be read or stored.
         """
         job = await self.job_of(caller.user_id, job_id)
         rows, total = await self.services.ledger.page(job, action, limit, offset)

@@ -143,6 +143,9 @@ class _Wait:
         if view.version > self._since or view.ended:
             self.leave()
 
+    def gone(self) -> None:
+        self.leave()
+
     def beat(self) -> None:
         """A client that asks for a minute at most needs no sign of life."""
 

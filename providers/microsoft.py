@@ -19,8 +19,8 @@ from providers.microsoft_contact import entry_of
 from providers.tolerant import detail
 
 _SELECT: Final = (
-    "$select=id,parentFolderId,displayName,givenName,surname,nickName,fileAs,emailAddresses,mobilePhone,homePhones,"
-    "businessPhones,homeAddress,businessAddress,otherAddress,companyName,jobTitle,department"
+    "$select=id,parentFolderId,displayName,title,givenName,middleName,surname,generation,nickName,fileAs,emailAddresses,"
+    "mobilePhone,homePhones,businessPhones,homeAddress,businessAddress,otherAddress,companyName,jobTitle,department"
 )
 _GRAPH: Final = "https://graph.microsoft.com"
 # An id that does not change when its contact moves to another folder; it has to be asked for on every request.

@@ -173,10 +173,12 @@ class JobStore:
         return as_job(document) if document else None
 
     @translated
-    async def these(self, job_ids: list[str]) -> list[Job]:
-        """Those of the jobs that there are, whoever's they are: for those who follow them, and were let in before."""
-        found = self._shown.find({"_id": {"$in": job_ids}})
-        return [job async for document in found if (job := if_readable(document))]
+    async def these(self, job_ids: list[str]) -> dict[str, Job | None]:
+        """Those of the jobs that there are, whoever's they are: for those who follow them, and were let in before.
+
+        By their ids; None for one that cannot be read.
+        """
+        return {one["_id"]: if_readable(one) async for one in self._shown.find({"_id": {"$in": job_ids}})}
 
     @prompt
     async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:

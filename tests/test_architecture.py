@@ -24,7 +24,12 @@ LAYERS: list[list[set[str]]] = [
         | {f"everreach.{name}" for name in ("commands", "keys", "erase", "heap", "stats")}
     ],
     [{"handlers"}],
-    [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}, {"everreach.retention"}],
+    [
+        {"everreach.runner"},
+        {"everreach.watch", "everreach.followed"},
+        {"everreach.webhooks"},
+        {"everreach.retention"},
+    ],
     [{"everreach.importer", "everreach.tidying"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
@@ -38,7 +43,11 @@ LAYERS: list[list[set[str]]] = [
     [{"providers"}, {"storage"}],
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
-        | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "rests", "scan", "tokens", "vault")}
+        | {f"everreach.{name}" for name in ("texts", "emails", "phones")}
+        | {
+            f"everreach.{name}"
+            for name in ("jwks", "logs", "oauth_state", "pace", "parting", "rests", "scan", "tokens", "vault")
+        }
         | {f"everreach.{name}" for name in ("cells", "metrics", "origins", "pulse", "scrape", "tracing", "waiting")}
     ],
     [{"everreach.errors"}],
@@ -55,6 +64,8 @@ DOORS = {
     "prometheus_client": ("everreach.metrics", "everreach.scrape"),
     "opentelemetry": ("everreach.tracing",),
     "markdown_it": ("handlers.docs",),
+    "regex": ("everreach.texts",),
+    "idna": ("everreach.emails",),
     "limits": ("everreach.config", "everreach.setting_types", "storage.rate_limits"),
     "standardwebhooks": ("everreach.courier",),
     "os.environ": ("everreach.config",),

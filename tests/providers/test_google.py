@@ -42,7 +42,7 @@ class TestGoogle(ProviderContract):
             {"value": "old@ex.org", "type": "home", "primary": False},
         ],
         "phones": [
-            {"value": "+442079460958", "type": "mobile", "primary": True},
+            {"value": "020 7946 0958", "type": "mobile", "primary": True, "e164": "+442079460958"},
             {"value": "ext. 12", "type": "workPager", "primary": False},
         ],
         "addresses": [
