@@ -21,9 +21,9 @@ class Follower(Protocol):
 class Followed:
     """One job. `gone` says that it was deleted, and nothing that was read of it before is to be taken."""
 
-    def __init__(self, *, gone: bool) -> None:
+    def __init__(self, view: View | None, *, gone: bool) -> None:
+        self.view = view
         self.gone = gone
-        self.view: View | None = None
         self.keepers = 0
         self.followers: dict[Follower, None] = {}
         self.told_at = 0.0

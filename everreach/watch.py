@@ -7,7 +7,7 @@ latest, and never a list of what happened.
 import asyncio
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any, Final
 
 from cachetools import LRUCache
@@ -27,7 +27,8 @@ FRAME_SECONDS: Final = 0.25
 STALE_SECONDS: Final = 4 * LIFE_SECONDS
 """How long after its last sign the stream's word still counts; with it everything here ends to be fresh."""
 
-_REMEMBERED: Final = 20_000
+_REMEMBERED_BYTES: Final = 8 * 1024 * 1024  # Some nine thousand jobs.
+_ENTRY_BYTES: Final = 500  # What a view costs beside its body.
 _REMEMBERED_GONE: Final = 1000
 # Other statuses end by something that another node does and the person waits for, such as the consent: the built
 # client looks once when it comes back, and must not be shown what was true a moment before.
@@ -40,7 +41,8 @@ class Watch:
     def __init__(self, jobs: JobStore, demand: Demand) -> None:
         self._jobs = jobs
         self._demand = demand
-        self._recent: LRUCache[str, Followed] = LRUCache(_REMEMBERED)
+        # What the stream keeps fresh of the other jobs. An account's name makes a view as long as the provider likes.
+        self._recent: LRUCache[str, View] = LRUCache(_REMEMBERED_BYTES, lambda view: len(view.body) + _ENTRY_BYTES)
         # Somebody follows these, or reads them just now. Nothing that is told of them is lost.
         self._kept: dict[str, Followed] = {}
         # Who was let in just before the job was deleted may begin to follow it just after.
@@ -77,8 +79,8 @@ class Watch:
     async def view(self, job_id: str, user_id: str) -> View:
         """The job now. Raises JobNotFoundError, the same for an unknown job and a stranger's."""
         self._demand.polled()
-        entry = self._known(job_id)
-        view = entry.view if entry else None
+        entry = self._kept.get(job_id)
+        view = entry.view if entry else self._recent.get(job_id)
         if view is None or view.status not in _REMEMBERABLE or not self._fresh:
             view = await self._read(job_id, user_id)
         if view is None or view.user_id != user_id:
@@ -102,15 +104,22 @@ class Watch:
 
     def offer(self, job: Job) -> None:
         """Take what is known of a job, unless something newer is known or nobody asked for it."""
-        if entry := self._known(job.id):
+        if entry := self._kept.get(job.id):
             self._take(entry, job)
+        elif (view := self._recent.get(job.id)) and job.version > view.version:
+            self._remember(job.id, View.of(job))
 
-    def _known(self, job_id: str) -> Followed | None:
-        return self._kept.get(job_id) or self._recent.get(job_id)
+    def _remember(self, job_id: str, view: View) -> None:
+        self._recent.pop(job_id, None)
+        # The cache refuses what is larger than all of it.
+        with suppress(ValueError):
+            self._recent[job_id] = view
 
     @contextmanager
     def _keeping(self, job_id: str) -> Iterator[Followed]:
-        entry = self._kept[job_id] = self._known(job_id) or Followed(gone=job_id in self._gone)
+        if job_id not in self._kept:
+            self._kept[job_id] = Followed(self._recent.pop(job_id, None), gone=job_id in self._gone)
+        entry = self._kept[job_id]
         entry.keepers += 1
         try:
             yield entry
@@ -119,7 +128,7 @@ class Watch:
             if not entry.keepers:
                 del self._kept[job_id]
                 if entry.view:
-                    self._recent[job_id] = entry
+                    self._remember(job_id, entry.view)
 
     async def _read(self, job_id: str, user_id: str) -> View | None:
         # The entry stands before the look, so that a change that is told meanwhile is not lost.

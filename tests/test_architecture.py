@@ -21,7 +21,7 @@ LAYERS: list[list[set[str]]] = [
             f"everreach.{name}"
             for name in ("app", "__main__", "check", "demo", "demo_client", "process", "project", "workers")
         }
-        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats")}
+        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "heap", "stats")}
     ],
     [{"handlers"}],
     [
