@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from socket import socket
 from typing import Final, Self
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
@@ -19,6 +18,7 @@ from everreach.importer import Importer
 from everreach.jwks import KeySet
 from everreach.pulse import Pulse
 from everreach.runner import Runner
+from everreach.server import Server, room_for_connections
 from everreach.tokens import Authenticator
 from everreach.vault import Vault
 from everreach.watch import Watch
@@ -43,9 +43,6 @@ from storage.ledger import Ledger
 from storage.mongo import connect, ping, verify
 from storage.rate_limits import RateLimits
 
-_HEADER_LIMIT: Final = 32768  # Bytes: a signed-in person's token may be several thousand.
-_REQUEST_LIMIT: Final = 1024 * 1024  # Bytes: what is above our own limit, and below this, gets an answer in JSON.
-_BODY_SECONDS: Final = 30.0  # For a body to arrive; whoever sends slower only holds the connection.
 _BACKLOG: Final = 4096  # Connections that wait to be taken: a burst shall wait a moment and not be turned away.
 
 
@@ -93,12 +90,7 @@ class Node:
         stack.push_async_callback(self.services.watch.stop)
         sockets = self._given or listen(self._config)
         self.port: int = sockets[0].getsockname()[1]
-        server = HTTPServer(
-            make_application(self.services),
-            max_header_size=_HEADER_LIMIT,
-            max_buffer_size=_REQUEST_LIMIT,
-            body_timeout=_BODY_SECONDS,
-        )
+        server = Server(make_application(self.services), room=room_for_connections())
         server.add_sockets(sockets)
         stack.push_async_callback(server.close_all_connections)
         stack.push_async_callback(self.services.followers.gone)

@@ -17,7 +17,7 @@
     │   ├── PayloadTooLargeError      413
     │   ├── UpgradeRequiredError      426
     │   ├── TooManyRequestsError      429, with the seconds to wait
-    │   └── UnavailableError          503
+    │   └── UnavailableError          503, with the seconds to wait
     ├── CallbackError                 an OAuth callback that cannot go on; its code goes to the app
     └── ProviderError                 a provider did not give what was asked; ends the job unless caught
         ├── TransientError            worth another try: network, 5xx, a reply that makes no sense
@@ -214,6 +214,11 @@ class UnavailableError(ApiError):
 
     status = 503
     title = "Service Unavailable"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Seconds after which another try is worth it: as long as an election of a primary takes."""
+        return {"Retry-After": "5"}
 
 
 class CallbackError(EverReachError):

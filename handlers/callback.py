@@ -78,6 +78,9 @@ class CallbackHandler(BaseHandler):
         """Nobody preflights a link: this is one more way to come here by mistake."""
         self._to_app(self._name(), "invalid_state")
 
+    # Who only looks ahead spends nothing.
+    head = options
+
     def write_error(self, status_code: int, **_: Any) -> None:
         """Even what nobody foresaw, or what was refused before it got here, ends in the app."""
         self._to_app(self._name(), "server_error")

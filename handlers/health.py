@@ -70,9 +70,6 @@ class LiveHandler(BaseHandler):
             raise UnavailableError("A worker is stuck. Please restart this server.")
         self.write_json(Alive(status="alive"))
 
-    # Some load balancers probe without wanting a body.
-    head = get
-
 
 class ReadyHandler(BaseHandler):
     """The process takes work, and its database answers."""
@@ -99,5 +96,3 @@ class ReadyHandler(BaseHandler):
         if not self.services.runner.started:
             raise UnavailableError("This server has not started yet.")
         self.write_json(Ready(status="ready"))
-
-    head = get

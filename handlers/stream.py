@@ -140,11 +140,12 @@ class StreamHandler(FollowHandler, WebSocketHandler):
             self.ws_connection.stream.close()
 
     def _refuse_what_is_no_handshake(self) -> None:
-        """As Tornado would, but in our own words."""
-        headers = self.request.headers
+        """As Tornado would, but in our own words. HTTP/1.0 knows no upgrade, and a HEAD wants none."""
+        headers, asked = self.request.headers, (self.request.method, self.request.version)
         connection = [part.strip().lower() for part in headers.get("Connection", "").split(",")]
         if not (
-            headers.get("Upgrade", "").lower() == "websocket"
+            asked == ("GET", "HTTP/1.1")
+            and headers.get("Upgrade", "").lower() == "websocket"
             and "upgrade" in connection
             and headers.get("Sec-WebSocket-Version") == "13"
             and headers.get("Sec-WebSocket-Key")

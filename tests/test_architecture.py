@@ -17,8 +17,8 @@ SANDBOX = "providers.sandbox"
 # From the roof to the ground. A module sees what is below it and its own group, never the other group of its layer.
 LAYERS: list[list[set[str]]] = [
     [
-        {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "workers")}
-        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats")}
+        {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "server")}
+        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats", "workers", "listening")}
     ],
     [{"handlers"}],
     [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}],
@@ -36,7 +36,7 @@ LAYERS: list[list[set[str]]] = [
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
         | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "scan", "tokens", "vault")}
-        | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "tracing", "waiting")}
+        | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "seldom", "tracing", "waiting")}
     ],
     [{"everreach.errors"}],
 ]

@@ -26,6 +26,9 @@ class Asked:
         self.known = known
         self.got: dict[str, Any] = {}
 
+    def receive(self, *, form: bool) -> None:
+        assert not form
+
     async def caller(self) -> str:
         if not self.known:
             raise UnauthorizedError
