@@ -90,6 +90,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     half_written: bool = False
     """Whether somebody who began may have left a part of the page under way in the database."""
     fence: int = 0
+    not_before: datetime | None = None
+    """When the engine has to look at the job by itself; None where it need not any more."""
     lease_owner: str | None = None
     begun: int = 0
     """The fence of the worker that began last, until it hands the job back or ends it; else 0."""
@@ -98,6 +100,11 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
 
     def __repr__(self) -> str:
         return f"Job({self.id}, {self.status})"
+
+    @property
+    def settling(self) -> bool:
+        """Whether it was cancelled, and somebody has yet to make its counters what stands in the database."""
+        return self.status is Status.CANCELLED and self.not_before is not None
 
     @property
     def progress_percent(self) -> float:

@@ -7,14 +7,15 @@ latest, and never a list of what happened.
 import asyncio
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import aclosing, contextmanager
-from typing import Any, Final, Protocol
+from contextlib import aclosing, contextmanager, suppress
+from typing import Any, Final
 
 from cachetools import LRUCache
 
 from everreach.demand import Demand
 from everreach.documents import View
 from everreach.errors import DatabaseError, JobNotFoundError
+from everreach.followed import Followed, Follower, show_all
 from everreach.job import RUNNING, Job, Status
 from everreach.metrics import STREAM_SIGN
 from storage.changes import LIFE_SECONDS, Sign
@@ -27,36 +28,9 @@ STALE_SECONDS: Final = 4 * LIFE_SECONDS
 """How long after its last sign the stream's word still counts; with it everything here ends to be fresh."""
 
 _REMEMBERED: Final = 20_000
-_BATCH: Final = 100  # Followers that are told at a time: a few milliseconds, and then requests are answered.
 # Other statuses end by something that another node does and the person waits for, such as the consent: the built
 # client looks once when it comes back, and must not be shown what was true a moment before.
 _REMEMBERABLE: Final = RUNNING | {Status.COMPLETED, Status.CANCELLED}
-
-
-class Follower(Protocol):
-    """Somebody who wants to see a job's states."""
-
-    def show(self, view: View) -> None:
-        """Take the latest state, or one that was shown before. Must neither block nor raise."""
-
-
-class _Entry:
-    """What is known of one job, and who follows it."""
-
-    def __init__(self) -> None:
-        self.view: View | None = None
-        self.keepers = 0
-        self.followers: dict[Follower, None] = {}
-        self.told_at = 0.0
-        self.telling = False
-
-
-async def _show_all(entry: _Entry, view: View) -> None:
-    for place, follower in enumerate(list(entry.followers), 1):
-        if follower in entry.followers:
-            follower.show(view)
-        if place % _BATCH == 0:
-            await asyncio.sleep(0)
 
 
 class Watch:
@@ -65,9 +39,9 @@ class Watch:
     def __init__(self, jobs: JobStore, demand: Demand) -> None:
         self._jobs = jobs
         self._demand = demand
-        self._recent: LRUCache[str, _Entry] = LRUCache(_REMEMBERED)
+        self._recent: LRUCache[str, Followed] = LRUCache(_REMEMBERED)
         # Somebody follows these, or reads them just now. Nothing that is told of them is lost.
-        self._kept: dict[str, _Entry] = {}
+        self._kept: dict[str, Followed] = {}
         self._sign_at: float | None = None
         # Listening, and telling the followers of each job that has changed.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,7 +72,10 @@ class Watch:
         return sum(len(entry.followers) for entry in self._kept.values())
 
     async def view(self, job_id: str, user_id: str) -> View:
-        """The job now. Raises JobNotFoundError, the same for an unknown job and a stranger's."""
+        """The job now; a cancelled one with its last counters, as soon as they are there and within SETTLING_SECONDS.
+
+        Raises JobNotFoundError, the same for an unknown job and a stranger's.
+        """
         self._demand.polled()
         entry = self._known(job_id)
         view = entry.view if entry else None
@@ -106,7 +83,7 @@ class Watch:
             view = await self._read(job_id, user_id)
         if view is None or view.user_id != user_id:
             raise JobNotFoundError
-        return view
+        return await self._settled(job_id, view) if view.settling else view
 
     @contextmanager
     def following(self, job_id: str, follower: Follower) -> Iterator[None]:
@@ -126,12 +103,12 @@ class Watch:
         if entry := self._known(job.id):
             self._take(entry, job)
 
-    def _known(self, job_id: str) -> _Entry | None:
+    def _known(self, job_id: str) -> Followed | None:
         return self._kept.get(job_id) or self._recent.get(job_id)
 
     @contextmanager
-    def _keeping(self, job_id: str) -> Iterator[_Entry]:
-        entry = self._kept[job_id] = self._known(job_id) or _Entry()
+    def _keeping(self, job_id: str) -> Iterator[Followed]:
+        entry = self._kept[job_id] = self._known(job_id) or Followed(job_id)
         entry.keepers += 1
         try:
             yield entry
@@ -142,6 +119,13 @@ class Watch:
                 if entry.view:
                     self._recent[job_id] = entry
 
+    async def _settled(self, job_id: str, view: View) -> View:
+        """The cancelled job once its counters are the last ones, or at the end of all patience as it stands."""
+        with self._keeping(job_id) as entry, suppress(DatabaseError):
+            while view.settling and await entry.patience():
+                view = (entry.view if self._fresh else await self._read(job_id, view.user_id)) or view
+        return view
+
     async def _read(self, job_id: str, user_id: str) -> View | None:
         # The entry stands before the look, so that a change that is told meanwhile is not lost.
         with self._keeping(job_id) as entry:
@@ -151,21 +135,23 @@ class Watch:
             self._take(entry, job)
             return entry.view
 
-    def _take(self, entry: _Entry, job: Job) -> None:
+    def _take(self, entry: Followed, job: Job) -> None:
         if entry.view is None or job.version > entry.view.version:
             entry.view = View.of(job)
             if entry.followers and not entry.telling:
                 entry.telling = True
                 self._begin(self._tell(entry))
 
-    async def _tell(self, entry: _Entry) -> None:
+    async def _tell(self, entry: Followed) -> None:
         """Show the followers the latest state, some at a time, until there is none that they have not seen."""
         shown = None
         try:
             while entry.view and entry.view is not shown and entry.followers:
                 await asyncio.sleep(entry.told_at + FRAME_SECONDS - time.monotonic())
-                entry.told_at, shown = time.monotonic(), entry.view
-                await _show_all(entry, shown)
+                # A line ends with the end that it shows: that has to be the last word.
+                shown = await self._settled(entry.job_id, entry.view) if entry.view.settling else entry.view
+                entry.told_at = time.monotonic()
+                await show_all(entry, shown)
         finally:
             entry.telling = False
 

@@ -75,7 +75,7 @@ class BaseHandler(IncomingHandler):
         """Who is calling. Raises UnauthorizedError."""
         return await self.services.authenticator.caller(self.request.headers.get("Authorization"))
 
-    def write_json(self, body: msgspec.Struct) -> None:
+    def write_json(self, body: msgspec.Struct | msgspec.Raw) -> None:
         """Answer with a document."""
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.write(msgspec.json.encode(body))

@@ -2,11 +2,13 @@
 
 from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from everreach.documents import JobSummary, StatusDocument, whole_seconds
 from everreach.errors import (
     ConflictError,
+    DatabaseError,
     InvalidProviderError,
     JobNotFoundError,
     NotConfiguredError,
@@ -88,7 +90,8 @@ class CancelHandler(JobHandler):
     async def post(self, job_id: str, caller: Caller) -> None:
         """Cancel an import
 
-        Ends a job that has not ended. Contacts that were imported stay.
+        Ends a job that has not ended. Contacts that were imported stay. The answer has the last counters, for which it
+        waits two seconds at most; they grow afterwards only where the job's worker is gone.
         """
         user_id = caller.user_id
         await self.job_of(user_id, job_id)
@@ -97,7 +100,14 @@ class CancelHandler(JobHandler):
             raise ConflictError
         self.services.runner.call_off(job_id)
         self.services.watch.offer(job)
-        self.write_json(StatusDocument.of(job))
+        self.write_json(await self._settled(job))
+
+    async def _settled(self, job: Job) -> msgspec.Raw | StatusDocument:
+        try:
+            return msgspec.Raw((await self.services.watch.view(job.id, job.user_id)).body)
+        except DatabaseError:
+            # It is cancelled all the same, and somebody settles it.
+            return StatusDocument.of(job)
 
 
 class RetryHandler(ConsentHandler, JobHandler):

@@ -21,7 +21,7 @@ LAYERS: list[list[set[str]]] = [
         | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats", "workers", "listening")}
     ],
     [{"handlers"}],
-    [{"everreach.runner"}, {"everreach.watch"}, {"everreach.webhooks"}],
+    [{"everreach.runner"}, {"everreach.watch", "everreach.followed"}, {"everreach.webhooks"}],
     [{"everreach.importer"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [

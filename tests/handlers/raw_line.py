@@ -5,8 +5,8 @@ import socket
 import struct
 
 from everreach.documents import View
+from everreach.followed import Follower
 from everreach.job import Status
-from everreach.watch import Follower
 from tests.handlers.following import SECONDS, following, handshake, path_of
 from tests.world import World, bearer
 
