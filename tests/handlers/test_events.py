@@ -1,19 +1,24 @@
 """Server-sent events: the websocket's states for whoever cannot hold one, with ids to go on from."""
 
 import asyncio
+import re
+import shutil
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tornado.testing import bind_unused_port
 
 from everreach.app import Node
+from everreach.errors import TooManyRequestsError
 from everreach.tokens import issue
 from handlers.events import EventsHandler
 from tests.handlers.edge import NOT_FOUND, check_error, not_hers, raw_request
 from tests.handlers.following import (
+    change,
     complete,
     events,
     events_to_the_end,
@@ -154,3 +159,39 @@ async def test_a_slow_reader_gets_the_latest_state_and_nothing_grows(world: Worl
     assert (ids[0], ids[-1]) == (2, 2999)
     line.abort()
     await following(world.node, 0)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="the example is run by node (Debian: apt install nodejs)")
+@pytest.mark.gen_test
+async def test_the_documented_client_comes_back_as_eventsource_does_not(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    (example,) = re.findall(r"```js\n(.*?)```", page, re.DOTALL)
+    ours = example.replace("https://api.example.com", world.origin)
+    assert world.origin in ours
+    token = bearer(user)["Authorization"].removeprefix("Bearer ")
+    asked = f"followEvents(() => {token!r}, {job_id!r}, (job) => console.log(job.version, job.status))"
+    (tmp_path / "example.mjs").write_text(f"{ours}\nconsole.log((await {asked}).status);\n")
+    hit, refusals = world.node.services.limits.hit, [TooManyRequestsError(1)]
+
+    async def once_too_many(*request: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        await hit(*request)
+
+    monkeypatch.setattr(world.node.services.limits, "hit", once_too_many)
+    child = await asyncio.create_subprocess_exec("node", str(tmp_path / "example.mjs"), stdout=asyncio.subprocess.PIPE)
+    await following(world.node, 1)
+    assert refusals == []
+    # A server that stops ends the line, and the client comes again.
+    for one in list(world.node.services.followers._held):
+        one.leave()
+    await following(world.node, 0)
+    await change(world, job_id)
+    await following(world.node, 1)
+    await complete(world, job_id)
+    said, _ = await child.communicate()
+    assert said.decode().split("\n") == ["2 processing", "3 processing", "4 completed", "completed", ""]
