@@ -1,5 +1,8 @@
-# Every target starts from a bare checkout: Python 3.11 to 3.13 and make are all it needs.
-PYTHON ?= python3
+# Every target starts from a bare checkout: make, and Python 3.11 to 3.13 with venv, are all it needs.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+# The system's own, or another that lies beside one that is too old or too new.
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+  $$each -c '$(FITS)' 2> /dev/null && echo $$each && exit; done; echo python3)
 BIN := .venv/bin
 # The tests wait more than they compute. Each tester has its own part, so that what a file's tests share is made once, and
 # takes from the others' when it is done.
@@ -13,7 +16,7 @@ VERSION = $(shell sed -n 's/^version = //p' setup.cfg)
 install: $(INSTALLED)
 
 $(INSTALLED): setup.cfg setup.py
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "EverReach Import needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12")'
+	@$(PYTHON) -c '$(FITS)' || { echo 'EverReach Import needs Python 3.11 to 3.13 with venv; name one with: make PYTHON=python3.12'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[embedded,tracing,dev,binary]'
 	@touch $@
@@ -66,10 +69,11 @@ kills: install
 schemathesis: install
 	$(BIN)/pytest -q -s tests/test_schemathesis.py --cases 250
 
-# Needs spin and gcc; docs/model/README.md says what is checked. $(call explored,title,bounds,flags of gcc,flags of pan)
+# Needs spin and gcc; docs/model/README.md says what is checked.
+# $(call explored,title,bounds,flags of gcc,flags of pan,model: import by default)
 define explored
 	@echo '$(1) ($(2))'
-	@cd build/model && rm -f *.trail && spin -a $(2) ../../docs/model/import.pml > spin.log \
+	@cd build/model && rm -f *.trail && spin -a $(2) ../../docs/model/$(or $(5),import).pml > spin.log \
 	  && gcc -O2 -DCOLLAPSE $(3) -o pan pan.c && ./pan -m100000 -w26 $(4) > pan.log \
 	  && grep -E 'errors:|states, stored|total actual memory|elapsed' pan.log \
 	  && grep -q 'errors: 0$$' pan.log && ! grep -qE 'not completed|depth too small' pan.log \
@@ -82,7 +86,9 @@ model:
 	$(call explored,Each page counted once and one writer,-DFAULTS=3,-DSAFETY -DNOCLAIM)
 	$(call explored,The same with a listing that begins again,-DFAULTS=1 -DRESTARTS=1,-DSAFETY -DNOCLAIM)
 	$(call explored,No job is given up for claims that nobody heard of,-DFAULTS=1 -DCLAIMS=2,-DSAFETY -DNOCLAIM)
+	$(call explored,Nobody comes twice who is edited at the provider,-DFAULTS=1 -DEDITS=1,-DSAFETY -DNOCLAIM)
 	$(call explored,Every job ends,-DFAULTS=2,,-a)
+	$(call explored,A refreshed grant is lost by a fault alone,-DFAULTS=2,-w -DSAFETY,,refresh)
 	@echo 'No error; every state was visited.'
 
 clean:

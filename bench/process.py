@@ -1,20 +1,32 @@
 """A child process that ends with the bench, and what the kernel knows of it."""
 
 import asyncio
+import atexit
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Self
 
-from tornado.testing import bind_unused_port
+
+def reserved_port() -> socket.socket:
+    """Return a socket whose port the kernel gives to nobody until it is closed; whoever is told of it may listen there.
+
+    A port that is looked for, let go and taken later can be another process's by then. Two sockets may share one on
+    Linux where both say so and only one listens, and every server here does: Tornado's, asyncio's and mongod.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
 
 
 def free_port() -> int:
-    """One that nobody listens on."""
-    reserved, port = bind_unused_port()
-    reserved.close()
-    return port
+    """Return a port on which nobody listens, and which nobody is given as long as this process lives."""
+    holder = reserved_port()
+    atexit.register(holder.close)
+    return int(holder.getsockname()[1])
 
 
 def cpu_seconds(pid: int) -> float:

@@ -10,7 +10,7 @@ from everreach.check import check, check_live
 from everreach.config import Config
 from everreach.demo import Demo
 from everreach.errors import EverReachError
-from everreach.process import run, serve
+from everreach.process import run, serve, warn
 from everreach.workers import serve_together
 
 _INTERRUPTED: Final = 130  # As a shell has it for Ctrl-C.
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(workers: int) -> int:
     config = Config.load()
     logs.configure(config.log_level, config.everreach_log_format)
+    warn(config)
     return run(serve(config)) if workers == 1 else serve_together(config, workers)
 
 

@@ -17,6 +17,7 @@ from everreach.errors import EverReachError, TransientError
 from everreach.importer import Importer
 from everreach.jwks import KeySet
 from everreach.pulse import Pulse
+from everreach.retention import Retention
 from everreach.runner import Runner
 from everreach.server import Server, room_for_connections
 from everreach.tokens import Authenticator
@@ -42,6 +43,7 @@ from storage.leases import LeaseStore
 from storage.ledger import Ledger
 from storage.mongo import connect, ping, verify
 from storage.rate_limits import RateLimits
+from storage.raw_data import RawData
 
 _BACKLOG: Final = 4096  # Connections that wait to be taken: a burst shall wait a moment and not be turned away.
 
@@ -101,6 +103,10 @@ class Node:
         self.services.runner.start()
         if self._webhooks:
             self._webhooks.start()
+        if self._config.raw_data_kept:
+            retention = Retention(RawData(self._database), self._config.raw_data_kept)
+            retention.start()
+            stack.push_async_callback(retention.stop)
 
     async def _drain(self) -> None:
         """Hand back what is in flight, all within the time that a stop may take."""
@@ -164,17 +170,19 @@ def listen(config: Config) -> list[socket]:
 def make_authenticator(config: Config, http: Http) -> Authenticator:
     """Who may call: HS256 by the secret, ES256 and RS256 by the keys that Supabase publishes."""
     secret = config.supabase_jwt_secret.get_secret_value() if config.supabase_jwt_secret else None
-    if config.supabase_url is None:
-        return Authenticator(secret=secret, issuer=None, keys=None)
-    issuer = f"{config.supabase_url}/auth/v1"
 
     async def fetch() -> bytes:
-        reply = await http.get(f"{issuer}/.well-known/jwks.json")
+        reply = await http.get(f"{config.supabase_auth_url}/.well-known/jwks.json")
         if reply.status != 200:
             raise TransientError
         return reply.body
 
-    return Authenticator(secret=secret, issuer=issuer, keys=KeySet(fetch))
+    return Authenticator(
+        secret=secret,
+        issuers=config.token_issuers,
+        keys=KeySet(fetch) if config.supabase_url else None,
+        anonymous=config.supabase_allow_anonymous,
+    )
 
 
 def make_application(services: Services) -> Application:

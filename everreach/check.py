@@ -9,10 +9,12 @@ from rich.markup import escape
 
 from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError, TransientError
+from everreach.project import project_lines
 from providers import REGISTRY
 from providers.http import Http
-from storage.embedded import find_mongod, running_uri
+from storage.embedded import running_uri
 from storage.mongo import connect, verify
+from storage.mongod_binary import find_mongod
 
 _PATIENCE_SECONDS: Final = 3.0
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - this asks there and does not listen.
@@ -48,6 +50,11 @@ async def check(console: Console | None = None) -> int:
     for provider in REGISTRY:
         console.print(_provider_line(config, provider.name))
     console.print(_callers_line(config))
+    console.print(_web_apps_line(config))
+    for line in await project_lines(config):
+        console.print(line)
+    for sentence in config.warnings:
+        console.print(f"[yellow]![/] {escape(sentence)}")
     if config.webhook_urls:
         console.print(_webhooks_line(config))
     try:
@@ -73,6 +80,13 @@ def _callers_line(config: Config) -> str:
     if config.supabase_url:
         ways.append(f"ES256 and RS256 by the keys of {escape(config.supabase_url)}")
     return f"[green]✓[/] Callers are known by {' and '.join(ways)}."
+
+
+def _web_apps_line(config: Config) -> str:
+    origins = " and ".join(config.next_public_frontend_url)
+    if not origins:
+        return "[yellow]![/] No web app may call; set NEXT_PUBLIC_FRONTEND_URL to the origin of yours, if there is one"
+    return f"[green]✓[/] Web apps may call from {escape(origins)}, and people who began there come back there."
 
 
 def _webhooks_line(config: Config) -> str:

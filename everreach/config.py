@@ -5,9 +5,10 @@ The only reader of `os.environ`. Names are those of docs/settings.md; an empty v
 
 import base64
 import logging
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, Self, cast
+from typing import Final, Literal, NamedTuple, Self, cast
 
 from limits import RateLimitItem
 from limits import parse as parse_rate
@@ -15,19 +16,27 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everreach.errors import SettingsError
+from everreach.origins import serialized
 from everreach.setting_types import (
     KEY_ADVICE,
+    Duration,
     EncryptionKeys,
     Endpoint,
+    Issuers,
     JwtSecret,
     MongoUri,
+    Origins,
     Rate,
     Url,
     WebhookSecrets,
     WebhookUrls,
+    is_open,
+    parse_duration,
 )
 
 _DEFAULT_DATA_DIR = Path("~/.local/share/everreach")
+_SHOWN_TO_BROWSERS: Final = ("_authorize_url", "_base_url", "_frontend_url")
+"""How addresses end that only browsers ask. Keys, secrets and tokens travel to or from the others."""
 
 
 class OAuthClient(NamedTuple):
@@ -55,13 +64,16 @@ class Config(BaseSettings):
     microsoft_client_id: str | None = None
     microsoft_client_secret: SecretStr | None = None
     next_public_base_url: Url | None = Field(None, validate_default=True)
-    next_public_frontend_url: Url | None = None
+    next_public_frontend_url: Origins = ()
 
     supabase_jwt_secret: JwtSecret | None = None
     supabase_url: Url | None = Field(None, validate_default=True)
+    supabase_jwt_issuers: Issuers = ()
+    supabase_allow_anonymous: bool = True
     token_encryption_keys: EncryptionKeys = Field(repr=False)
     oauth_state_ttl_seconds: int = Field(600, ge=10, le=86400)
     token_retention: Literal["delete", "keep"] = "delete"
+    ledger_retention: Duration = "90d"
 
     rate_limit_start: Rate = "5/hour"
     rate_limit_status: Rate = "60/minute"
@@ -144,6 +156,35 @@ class Config(BaseSettings):
         """Where a provider sends people back; the same text must be registered there."""
         return f"{self.next_public_base_url or ''}/api/v1/contacts/import/{provider}/callback"
 
+    def frontend_of(self, origin: str | None) -> str | None:
+        """The web app of ours that this `Origin` names, as browsers write it; None where it names none."""
+        asking = serialized(origin or "")
+        return asking if asking in self.next_public_frontend_url else None
+
+    def is_ours(self, origin: str) -> bool:
+        """Whether this `Origin` names one of our web apps, or our own public address."""
+        ours = {*self.next_public_frontend_url, serialized(self.next_public_base_url or "")} - {None}
+        return serialized(origin) in ours
+
+    @property
+    def supabase_auth_url(self) -> str:
+        """Where the project's keys are, and what a project is called in its tokens as a rule."""
+        return f"{self.supabase_url}/auth/v1"
+
+    @property
+    def token_issuers(self) -> tuple[str, ...]:
+        """Who may have issued a token; empty where nobody is asked for."""
+        return (*([self.supabase_auth_url] if self.supabase_url else []), *self.supabase_jwt_issuers)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What can be used and should not be, a sentence each."""
+        asked = [
+            name for name in type(self).model_fields if name.endswith("_url") and not name.endswith(_SHOWN_TO_BROWSERS)
+        ]
+        opened = [name for name in asked if is_open(getattr(self, name) or "")]
+        return [f"{name.upper()} is plain http: whoever is on the way reads and changes all." for name in opened]
+
     def encryption_keys(self) -> list[bytes]:
         """The AES-256 keys, 32 bytes each; the first seals, all open."""
         return [base64.b64decode(key.get_secret_value()) for key in self.token_encryption_keys]
@@ -152,6 +193,11 @@ class Config(BaseSettings):
     def log_level(self) -> int:
         """From which gravity on our own lines are logged, as the logging module counts it."""
         return logging.getLevelNamesMapping()[self.everreach_log_level.upper()]
+
+    @cached_property
+    def raw_data_kept(self) -> timedelta | None:
+        """How long what a provider sent of a contact that was left out is kept; None where it has no end."""
+        return parse_duration(self.ledger_retention)
 
     @cached_property
     def start_rate(self) -> RateLimitItem:

@@ -18,6 +18,7 @@
     │   ├── UpgradeRequiredError      426
     │   ├── TooManyRequestsError      429, with the seconds to wait
     │   └── UnavailableError          503, with the seconds to wait
+    │       └── KeysAwayError         503, no key of Supabase's could be had yet
     ├── CallbackError                 an OAuth callback that cannot go on; its code goes to the app
     └── ProviderError                 a provider did not give what was asked; ends the job unless caught
         ├── TransientError            worth another try: network, 5xx, a reply that makes no sense
@@ -219,6 +220,24 @@ class UnavailableError(ApiError):
     def headers(self) -> dict[str, str]:
         """Seconds after which another try is worth it: as long as an election of a primary takes."""
         return {"Retry-After": "5"}
+
+
+class KeysAwayError(UnavailableError):
+    """Nobody can be recognised at the moment, because Supabase does not answer. Please try again shortly."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Seconds until Supabase is asked again."""
+        return {"Retry-After": str(self.retry_after)}
+
+    @classmethod
+    def example(cls) -> Self:
+        """A moment to wait."""
+        return cls(5)
 
 
 class CallbackError(EverReachError):

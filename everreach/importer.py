@@ -46,6 +46,8 @@ LONGEST_WAIT_SECONDS: Final = 64.0
 _log = logging.getLogger(__name__)
 _DATABASE_PAUSE_SECONDS: Final = 0.5
 _UNREADABLE_TOKENS: Final = "The stored access can no longer be opened. Please reconnect your account."
+_ANOTHER_ACCOUNT: Final = "This is another account than the import began with. Please start a new import for it."
+_UNKNOWN_ACCOUNT: Final = "It is not known which account the import began with. Please start a new import."
 _GIVEN_UP: Final = "The import stopped five times at the same place and was given up. Please try again later."
 
 
@@ -105,11 +107,14 @@ class Importer:
             await self._fail(lease, error.message)
 
     async def _import(self, turn: Turn) -> None:
+        provider = self._providers[turn.lease.job.provider]
+        async with Credentials(turn.lease, provider, self._vault, self._leases) as credentials:
+            await self._identify(turn, provider, credentials)
+            await self._list(turn, provider, credentials)
+
+    async def _list(self, turn: Turn, provider: Provider, credentials: Credentials) -> None:
         lease = turn.lease
         recovering = lease.job.half_written
-        provider = self._providers[lease.job.provider]
-        credentials = Credentials(lease, provider, self._vault, self._leases)
-        await self._identify(turn, provider, credentials)
         if recovering:
             # What the page brings the second time may be other contacts than those that were written the first time.
             lease.check()
@@ -140,16 +145,23 @@ class Importer:
                 return page
 
     async def _identify(self, turn: Turn, provider: Provider, credentials: Credentials) -> None:
+        """Find out whose address book it is, and that it is the one that the job began with."""
         job = turn.lease.job
         if job.provider_account_name:
             return
+        known = job.provider_account_id is not None
+        if job.reconsented and job.listed and not known:
+            raise ProviderError(_UNKNOWN_ACCOUNT)
         try:
             account = await turn.during(credentials.use(provider.account))
         except ProviderError:
+            if known or job.reconsented:
+                # Two people's books must not come into one job.
+                raise
             # The name is for the person's eyes only; if access itself is broken, the listing will say so.
             return
-        if job.provider_account_id not in {None, account.id}:
-            raise ProviderError("This is another account than the import began with. Please start a new import for it.")
+        if known and account.id != job.provider_account_id:
+            raise ProviderError(_ANOTHER_ACCOUNT)
         await self._leases.identify(turn.lease, account.id, account.name)
 
     async def _wait_out(self, lease: Lease, error: ThrottledError) -> None:

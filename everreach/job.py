@@ -81,6 +81,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     error_message: str | None = None
     provider_account_id: str | None = None
     provider_account_name: str | None = None
+    reconsented: bool = False
+    """Whether somebody was asked for consent again: it may have been given for another account."""
     access_token: str | None = None
     refresh_token: str | None = None
     token_expires_at: datetime | None = None
@@ -89,6 +91,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     page: int = 0
     half_written: bool = False
     """Whether somebody who began may have left a part of the page under way in the database."""
+    overlaps: bool = False
+    """Whether contacts that are still to come may have rows: a page was left half written once, or the job failed."""
     fence: int = 0
     not_before: datetime | None = None
     """When the engine has to look at the job by itself; None where it need not any more."""
@@ -105,6 +109,11 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     def settling(self) -> bool:
         """Whether it was cancelled, and somebody has yet to make its counters what stands in the database."""
         return self.status is Status.CANCELLED and self.not_before is not None
+
+    @property
+    def listed(self) -> bool:
+        """Whether something of an account's listing is in it."""
+        return self.processed_contacts > 0 or self.cursor.position is not None
 
     @property
     def progress_percent(self) -> float:

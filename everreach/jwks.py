@@ -8,7 +8,6 @@ import asyncio
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
@@ -16,12 +15,18 @@ import msgspec
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from everreach.errors import KeysAwayError
+
 MAX_AGE_SECONDS = 600.0
 RETRY_SECONDS = 5.0
 """How long a failed fetch keeps us from the next one."""
 FETCH_SECONDS = 5.0
 """How long a request waits for the keys at most."""
-FETCHES_A_MINUTE = 4
+FETCHES_AT_ONCE, FETCH_EACH_SECONDS = 2, 15.0
+"""How often Supabase is asked at the most: twice, and then once in so many seconds; five times in any minute.
+
+Fifteen seconds are then the longest that a key which was published just now waits to be seen, whatever others ask for.
+"""
 MAX_BODY_BYTES = 64 * 1024
 MIN_KEY_BITS = {"EC": 256, "RSA": 2048}
 """RSA keys below 2048 bits are refused: https://www.rfc-editor.org/rfc/rfc7518#section-3.3."""
@@ -37,17 +42,16 @@ class KeySet:
     def __init__(self, fetch: Callable[[], Awaitable[bytes]], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._keys: _Keys = {}
-        self._fresh_until = self._retry_at = -math.inf
+        self._keys: _Keys | None = None
+        self._fresh_until = self._retry_at = self._paid_until = -math.inf
         self._failing = False
-        self._recent: deque[float] = deque(maxlen=FETCHES_A_MINUTE)
         self._fetching: asyncio.Task[None] | None = None
 
     async def key(self, kid: str | None, algorithm: str) -> PyJWK | None:
-        """The key that may verify `algorithm` under this id, or None; never raises because Supabase fails.
+        """The key that may verify `algorithm` under this id, None where the project has none.
 
         Without an id the only key of that algorithm serves. An unknown id asks Supabase once more, but a stream of
-        them does not: there are at most four fetches in any minute, for whatever reason.
+        them does not: fetches are limited, for whatever reason. Raises KeysAwayError while no key set could be had yet.
         """
         found = self._find(kid, algorithm)
         if found and self._clock() < self._fresh_until:
@@ -58,33 +62,45 @@ class KeySet:
             # Unlike awaiting the task, this does not cancel it when one of those who wait is cancelled.
             await asyncio.wait([fetching])
             found = self._find(kid, algorithm)
+        self._require()
         return found
 
+    async def had(self) -> None:
+        """Return where a key set could be had once, be it an empty one. Raises KeysAwayError while none could."""
+        if self._keys is None and (fetching := self._shared_fetch()):
+            await asyncio.wait([fetching])
+        self._require()
+
+    def _require(self) -> None:
+        if self._keys is None:
+            raise KeysAwayError(max(1, math.ceil(self._next_fetch() - self._clock())))
+
     def _find(self, kid: str | None, algorithm: str) -> PyJWK | None:
+        keys = self._keys or {}
         if kid is not None:
-            return self._keys.get((kid, algorithm))
-        suitable = [key for (_, name), key in self._keys.items() if name == algorithm]
+            return keys.get((kid, algorithm))
+        suitable = [key for (_, name), key in keys.items() if name == algorithm]
         return suitable[0] if len(suitable) == 1 else None
 
     def _shared_fetch(self) -> asyncio.Task[None] | None:
-        if self._fetching is None and self._may_fetch():
+        if self._fetching is None and self._clock() >= self._next_fetch():
             self._fetching = asyncio.create_task(self._refresh())
         return self._fetching
 
-    def _may_fetch(self) -> bool:
-        now = self._clock()
-        spent = len(self._recent) == FETCHES_A_MINUTE and now - self._recent[0] < 60
-        return now >= self._retry_at and not spent
+    def _next_fetch(self) -> float:
+        """When Supabase may be asked again. Each fetch is paid for with its seconds; the first few are lent."""
+        return max(self._retry_at, self._paid_until - (FETCHES_AT_ONCE - 1) * FETCH_EACH_SECONDS)
 
     async def _refresh(self) -> None:
         started = self._clock()
-        self._recent.append(started)
+        self._paid_until = max(self._paid_until, started) + FETCH_EACH_SECONDS
         try:
             async with asyncio.timeout(FETCH_SECONDS):
-                self._keys = _read(await self._fetch())
+                self._keys = read(await self._fetch())
         except Exception as error:
             # Only the kind is logged: a message could quote what came over the wire.
-            _log.warning("the key set could not be read (%s); cached keys: %d", type(error).__name__, len(self._keys))
+            known = len(self._keys or {})
+            _log.warning("the key set could not be read (%s); cached keys: %d", type(error).__name__, known)
             self._failing, self._retry_at = True, self._clock() + RETRY_SECONDS
         else:
             self._failing, self._fresh_until = False, started + MAX_AGE_SECONDS
@@ -107,7 +123,7 @@ class _Shape(msgspec.Struct):
     d: None = None
 
 
-def _read(body: bytes) -> _Keys:
+def read(body: bytes) -> dict[tuple[str | None, str], PyJWK]:
     """The usable keys, perhaps none, by id and algorithm. Raises for a body that is no key set."""
     if len(body) > MAX_BODY_BYTES:
         raise ValueError("the key set is too large")

@@ -41,7 +41,7 @@ class Pipeline:
         self._lease = lease
         self._listing = listing
         self._max_contacts = max_contacts
-        self._recovering = self._recovered = recovering
+        self._recovering = recovering
         self._number = lease.job.page
         self._recording = 0
         self._counted = of_provider(lease.job.provider)
@@ -69,10 +69,11 @@ class Pipeline:
         await self._committing.done()
 
     async def _insert(self, page: Page, prepared: Sequence[Prepared]) -> None:
-        if self._recovered or self._listing.cursor.again:
+        if self._lease.job.overlaps or self._listing.cursor.again:
             # A contact that was edited since would have another key, and come a second time.
             prepared = await self._ledger.unrecorded(self._lease.job, prepared)
-        room = self._max_contacts - self._lease.job.processed_contacts - self._recording
+        # Whoever lowers the limit finds jobs that are beyond it already.
+        room = max(0, self._max_contacts - self._lease.job.processed_contacts - self._recording)
         with self._step("contacts", len(prepared)):
             rows = await self._contacts.insert(self._lease, prepared[:room])
         await self._committing.follow(self._record(page, rows, whole=len(prepared) <= room))

@@ -34,6 +34,12 @@ def announce(port: int, workers: int = 1) -> None:
     _log.info("listening on port %d%s", port, f" with {workers} workers" if workers > 1 else "")
 
 
+def warn(config: Config) -> None:
+    """Say what is risky in the settings."""
+    for sentence in config.warnings:
+        _log.warning("%s", sentence)
+
+
 async def serve(
     config: Config, sockets: Sequence[socket.socket] = (), started: Callable[[int], None] = announce
 ) -> int:

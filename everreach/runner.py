@@ -6,11 +6,13 @@ from contextvars import Context
 from typing import Final
 
 from everreach import metrics, tracing
-from everreach.errors import DatabaseError, EverReachError, LeaseLostError
+from everreach.errors import DatabaseAwayError, DatabaseError, EverReachError, LeaseLostError
 from everreach.importer import Importer
-from everreach.job import RUNNING, Job, Lease, Status
+from everreach.job import RUNNING, Job, Lease
 from everreach.logs import about_job, describe
+from everreach.rests import FIRST_SECONDS, Rests
 from everreach.scan import Scan
+from everreach.tidying import Tidying
 from everreach.turn import Turn
 from everreach.waiting import Waiting
 from storage.jobs import JobStore
@@ -19,8 +21,6 @@ from storage.leases import LeaseStore
 TURN_SECONDS: Final = 5.0
 """How long one import may keep a worker that others are waiting for."""
 
-_TIDIED: Final = frozenset({Status.AUTHENTICATING, Status.CANCELLED, Status.FAILED})
-_DUE_LIMIT: Final = 100
 _log = logging.getLogger(__name__)
 
 
@@ -38,10 +38,12 @@ class Runner:
         self._turns: dict[str, Turn | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._scan = Scan(self._look, "jobs")
+        self._tidying = Tidying(jobs, importer.settle)
         self.stopping = False
         """Whether stop() was called; no more jobs are taken then."""
         self._contended = False
         self._waiting = Waiting()
+        self._rests = Rests()
 
     @property
     def started(self) -> bool:
@@ -51,11 +53,12 @@ class Runner:
     @property
     def alive(self) -> bool:
         """Whether jobs that are due are looked for, for as long as they should be."""
-        return self.stopping or not self._scan.died
+        return self.stopping or not (self._scan.died or self._tidying.died)
 
     def start(self) -> None:
         """Begin to look for jobs that are due."""
         self._scan.start()
+        self._tidying.start()
 
     def spawn(self, job: Job) -> None:
         """Work on a job, now if a worker is free, else when it is its turn."""
@@ -75,12 +78,12 @@ class Runner:
         if turn := self._turns.get(job_id):
             turn.call_off()
         else:
-            self._scan.nudge()
+            self._tidying.nudge()
 
     async def stop(self, seconds: float) -> None:
         """Take no more jobs, let the pages in flight be finished and handed back, and wait so long for that."""
         self.stopping = True
-        await self._scan.stop()
+        await asyncio.gather(self._scan.stop(), self._tidying.stop())
         self._waiting.left(())
         metrics.NODES_READY.set(0)
         for turn in self._turns.values():
@@ -96,15 +99,28 @@ class Runner:
     async def _work(self, job: Job) -> None:
         about_job(job.id)
         try:
-            if lease := await self._leases.claim(job.id, job.user_id):
+            if lease := await self._claim(job):
                 await self._hold(lease)
         except EverReachError as error:
             _log.warning("the import is left to the next worker: %s", type(error).__name__)
         except Exception as error:
             _log.error("the import stopped on %s", describe(error))
+        else:
+            # Whoever waits may have the place now. After a failure that would be the same job, in a circle.
+            self._scan.nudge()
         finally:
             del self._turns[job.id]
-            self._scan.nudge()
+
+    async def _claim(self, job: Job) -> Lease | None:
+        """Claim. A job that could not even be claimed rests, for it has no lease that keeps it from being tried."""
+        try:
+            lease = await self._leases.claim(job.id, job.user_id)
+        except Exception as error:
+            # Of a database that is away for a moment nobody has to wait for longer than for its first sign.
+            self._rests.lay(job.id, *([FIRST_SECONDS] if isinstance(error, DatabaseAwayError) else []))
+            raise
+        self._rests.end(job.id)
+        return lease
 
     async def _hold(self, lease: Lease) -> None:
         turn = self._turns[lease.job.id] = Turn(lease, TURN_SECONDS, lambda: self._contended)
@@ -144,19 +160,9 @@ class Runner:
 
     async def _give_out(self) -> None:
         free = self._limit - len(self._turns)
-        running = await self._jobs.due(RUNNING, self._limit + 1)
+        running = await self._jobs.due(RUNNING, self._limit + 1, self._rests.resting())
         waiting = [job for job in running if job.id not in self._turns]
         self._contended = len(waiting) > free
         for job in waiting:
             self.spawn(job)
         self._waiting.left([job.id for job in waiting if job.id not in self._turns])
-        for job in await self._jobs.due(_TIDIED, _DUE_LIMIT):
-            await self._tidy(job)
-
-    async def _tidy(self, job: Job) -> None:
-        if job.status is Status.AUTHENTICATING:
-            await self._jobs.expire(job.id, job.user_id)
-        elif job.status is Status.CANCELLED:
-            await self._importer.settle(job)
-        elif job.status is Status.FAILED:
-            await self._jobs.forget(job.id, job.user_id)

@@ -1,4 +1,4 @@
-"""A look about once a second for what the database has for this node, and at once where somebody knows of something."""
+"""A look now and then for what the database has for this node, and at once where somebody knows of something."""
 
 import asyncio
 import logging
@@ -11,17 +11,21 @@ from everreach.errors import DatabaseError
 from everreach.logs import describe
 
 SCAN_SECONDS: Final = 1.0
-"""How often, at the least, a node looks."""
+"""How often, at the least, a node looks for what somebody waits for."""
 
 _log = logging.getLogger(__name__)
 
 
 class Scan:
-    """Calls `look` again and again, whatever it raises. `sought` says in the log what it looks for."""
+    """Calls `look` again and again, whatever it raises, SCAN_SECONDS or so many `seconds` after the last time.
 
-    def __init__(self, look: Callable[[], Awaitable[None]], sought: str) -> None:
+    `sought` says in the log what it looks for.
+    """
+
+    def __init__(self, look: Callable[[], Awaitable[None]], sought: str, *, seconds: float | None = None) -> None:
         self._look = look
         self._sought = sought
+        self._seconds = seconds
         self._nudged = asyncio.Event()
         self._scanning: asyncio.Task[None] | None = None
 
@@ -62,5 +66,6 @@ class Scan:
             # Jitter keeps nodes that started together from asking together. A timeout is a block, and not wait_for(),
             # which in Python 3.11 loses a stop that comes together with a nudge.
             with suppress(TimeoutError):
-                async with asyncio.timeout(SCAN_SECONDS * random.uniform(0.7, 1.3)):  # noqa: S311
+                seconds = SCAN_SECONDS if self._seconds is None else self._seconds
+                async with asyncio.timeout(seconds * random.uniform(0.7, 1.3)):  # noqa: S311
                     await self._nudged.wait()

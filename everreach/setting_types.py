@@ -2,7 +2,11 @@
 
 import base64
 import binascii
+import re
 import secrets
+import zlib
+from datetime import timedelta
+from ipaddress import ip_address
 from itertools import pairwise
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -11,13 +15,38 @@ from limits import parse as parse_rate
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from everreach.origins import serialized
+
 MINIMUM_SECRET_LENGTH = 32
 """Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
+
+WELL_KNOWN_SECRETS: Final = frozenset(
+    {
+        "super-secret-jwt-token-with-at-least-32-characters-long",  # Supabase's local stack.
+        "your-super-secret-jwt-token-with-at-least-32-characters-long",  # Its self-hosting.
+        "your-super-secret-and-long-postgres-password",
+        "your-encryption-key-32-chars-min",
+        "UpNVntn3cDxHJpq99YMc1T1AQgQpc8kfYTuRgBiYa15BLrx8etQoXz3gZv1/u2oq",
+        "reallyreallyreallyreallyverysafe",  # PostgREST's documentation.
+        "a-string-secret-at-least-256-bits-long",  # The page on which people try tokens out.
+    }
+)
+"""Secrets that stand in public examples: whoever reads those makes tokens that we would take."""
 
 EXAMPLE_KEY: Final = "VNzvu0e6Rmz2V8WihQOazaijwgJSXDpilSCPxG9X8qw="
 """The one that docs/operating-commands.md shows. Whoever can read the documentation has it."""
 
 KEY_ADVICE: Final = "make one with: everreach keys new"
+
+DURATION_ADVICE: Final = "give a time such as 90d, 24h or 30m, or off"
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,5})([dhm])")
+_UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
+
+_SECRET_ADVICE: Final = (
+    "take the JWT secret of your own project; a self-hosted one gets it from: openssl rand -base64 48"
+)
+_NOT_A_SECRET: Final = re.compile(r"sb_(secret|publishable)_|eyJ[^.]*\.[^.]*\.")
+_HOME_DOMAINS: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local", ".test")
 
 _KEY_SHAPE = f"each key is 32 random bytes in base64; {KEY_ADVICE}"
 _KEY_BYTES = 32
@@ -45,6 +74,17 @@ def _without_last_slash(value: str) -> str:
     return value.rstrip("/")
 
 
+def _web_origin(value: str) -> str:
+    written = serialized(_http_url(value))
+    if written is None:
+        raise ValueError("each is an origin such as https://app.example.com: no wildcard, and ASCII (xn--…) only")
+    return written
+
+
+def _without_repetition(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
 def _mongodb_uri(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("give a MongoDB address such as mongodb://host:27017/everreach?replicaSet=rs0")
@@ -54,6 +94,57 @@ def _mongodb_uri(value: SecretStr) -> SecretStr:
 def _jwt_secret(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < MINIMUM_SECRET_LENGTH:
         raise ValueError(f"it has to be the project's JWT secret, of at least {MINIMUM_SECRET_LENGTH} characters")
+    if _NOT_A_SECRET.match(value.get_secret_value()):
+        raise ValueError(f"this is an API key and not the secret that signs tokens; {_SECRET_ADVICE}")
+    if value.get_secret_value().casefold() in map(str.casefold, WELL_KNOWN_SECRETS):
+        raise ValueError(
+            f"this one stands in public examples, so that anybody could sign in as anybody; {_SECRET_ADVICE}"
+        )
+    if is_pattern(value.get_secret_value()):
+        raise ValueError(f"this is a pattern, which can be guessed; {_SECRET_ADVICE}")
+    return value
+
+
+def is_pattern(secret: str) -> bool:
+    """Whether a secret is mostly one text again and again, or mostly counted."""
+    text = secret.encode()
+    # With fixed codes only what repeats becomes shorter; a random secret of few different characters does not.
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_FIXED)
+    packed = len(packer.compress(text) + packer.flush())
+    counted = sum(abs(after - before) <= 1 for before, after in pairwise(text))
+    return packed < len(text) * 0.6 or counted > len(text) * 0.6
+
+
+def is_open(url: str) -> bool:
+    """Whether what is sent to this URL can be read on its way: `http`, beyond this machine and private networks."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not _is_at_home(parts.hostname or "")
+
+
+def _is_at_home(host: str) -> bool:
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith(_HOME_DOMAINS)
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """The time that is meant; None for `off`. Raises ValueError for what is no time."""
+    if text == "off":
+        return None
+    if not (found := _DURATION.fullmatch(text)):
+        raise ValueError(DURATION_ADVICE)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _duration(value: str) -> str:
+    parse_duration(value)
+    return value
+
+
+def _issuer(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("each is what tokens have as iss, such as https://ref.supabase.co/auth/v1")
     return value
 
 
@@ -147,7 +238,17 @@ Endpoint = Annotated[str, AfterValidator(_http_url)]
 """The whole address of one thing, letter for letter: to some servers a slash at the end makes a difference."""
 Url = Annotated[Endpoint, AfterValidator(_without_last_slash)]
 """An address to which paths are added."""
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_web_origin)], ...],
+    NoDecode,
+    BeforeValidator(_parts),
+    AfterValidator(_without_repetition),
+]
+"""Origins as browsers write them, whatever path or capital letters they were given with."""
 Rate = Annotated[str, AfterValidator(_rate)]
+Duration = Annotated[str, AfterValidator(_duration)]
+"""A time such as `90d`, `24h` or `30m`, or `off`; parse_duration() tells which."""
+Issuers = Annotated[tuple[Annotated[str, AfterValidator(_issuer)], ...], NoDecode, BeforeValidator(_parts)]
 EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
 MongoUri = Annotated[SecretStr, AfterValidator(_mongodb_uri)]
 JwtSecret = Annotated[SecretStr, AfterValidator(_jwt_secret)]

@@ -8,7 +8,7 @@ from typing import Final
 
 from everreach.config import Config
 from everreach.courier import Courier, Result
-from everreach.errors import DatabaseError
+from everreach.errors import DatabaseAwayError, DatabaseError
 from everreach.event import Endpoint, Event
 from everreach.logs import about_job, describe
 from everreach.metrics import WEBHOOK
@@ -63,7 +63,13 @@ class Webhooks:
 
     async def _look(self) -> None:
         for ended in await self._announcements.due(_DUE_LIMIT):
-            await self._announce(ended)
+            try:
+                await self._announce(ended)
+            except DatabaseAwayError:
+                raise
+            except Exception as error:
+                # One end that cannot be told must not keep the others untold; it comes again when its taking is over.
+                _log.error("an end of job %s could not be announced: %s", ended.job_id, describe(error))
         for endpoint, trying in self._trying.items():
             if free := AT_ONCE - len(trying):
                 await self._try_some(endpoint, free)

@@ -112,12 +112,12 @@ class BaseHandler(IncomingHandler):
         """Nothing here is cached by its content."""
 
     def _allow_frontend(self) -> None:
-        frontend = self.services.config.next_public_frontend_url
+        config = self.services.config
         self.set_header("X-Request-Id", self.request_id)
-        if frontend is None:
+        if not config.next_public_frontend_url:
             return
         self.set_header("Vary", "Origin")
-        if self.request.headers.get("Origin") == frontend:
+        if frontend := config.frontend_of(self.request.headers.get("Origin")):
             self.set_header("Access-Control-Allow-Origin", frontend)
             self.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
             self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, Last-Event-ID")

@@ -44,7 +44,7 @@ class EventsHandler(FollowHandler):
         A comment every 25 seconds keeps the line open. The answer ends with the import, and when the token has
         expired or this server stops: a browser then comes again by itself.
 
-        Pages of other origins than ours are refused.
+        Pages of other origins than ours are refused, unless the token came in `Authorization`.
         """
         view = await self.admit(job_id, caller)
         if view.ended and last_event_id == str(view.version):

@@ -40,16 +40,21 @@ class FollowHandler(ViewHandler):
 
         Raises ForbiddenError, UnauthorizedError.
         """
-        self.refuse_foreign_origins()
+        self.refuse_foreign_pages()
         return await super().caller()
 
-    def refuse_foreign_origins(self) -> None:
-        """Raises ForbiddenError for a page that is not ours."""
-        config, headers = self.services.config, self.request.headers
-        ours = {config.next_public_frontend_url, config.next_public_base_url}
+    def refuse_foreign_pages(self) -> None:
+        """Raises ForbiddenError for a page that is not ours.
+
+        No page can make a browser send a bearer token in `Authorization`, unless CORS lets it. So whoever sends one is
+        no foreign page, whatever `Origin` says: React Native makes one up of the socket's address.
+        """
+        headers = self.request.headers
+        if headers.get("Authorization", "").partition(" ")[0].lower() == "bearer":
+            return
         # A browser says that another site asks even where it names none.
         anonymous = headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}
-        if not (headers["Origin"] in ours if "Origin" in headers else anonymous):
+        if not (self.services.config.is_ours(headers["Origin"]) if "Origin" in headers else anonymous):
             raise ForbiddenError
 
     def show(self, view: View) -> None:

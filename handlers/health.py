@@ -84,8 +84,8 @@ class ReadyHandler(BaseHandler):
     async def get(self) -> None:
         """Whether the process takes work
 
-        For a load balancer: 503 while the database is away, before the start is complete, and from the moment that the
-        process is told to stop.
+        For a load balancer: 503 while the database is away, before the start is complete, while nobody can be
+        recognised because no key of Supabase's could be had yet, and from the moment that the process is told to stop.
         """
         try:
             await self.services.ping()
@@ -95,4 +95,5 @@ class ReadyHandler(BaseHandler):
             raise UnavailableError("This server is about to stop.")
         if not self.services.runner.started:
             raise UnavailableError("This server has not started yet.")
+        await self.services.authenticator.ready()
         self.write_json(Ready(status="ready"))

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from everreach.errors import ApiError, BadRequestError, PayloadTooLargeError, UnauthorizedError
+from everreach.errors import ApiError, BadRequestError, KeysAwayError, PayloadTooLargeError, UnauthorizedError
 from handlers.base import BaseHandler
 from handlers.params import Given, Parameter, Sent
 
@@ -80,7 +80,7 @@ def operation(
 
     `errors` are those beside what may befall any request, and any caller; None where the answer never is one.
     """
-    common = EVERYWHERE if anyone else (*EVERYWHERE, UnauthorizedError)
+    common = EVERYWHERE if anyone else (*EVERYWHERE, UnauthorizedError, KeysAwayError)
     possible = () if errors is None else (*common, *errors)
 
     readers = [(parameter.keyword, parameter.read) for parameter in takes if isinstance(parameter, Given)]

@@ -57,8 +57,8 @@ class StreamHandler(FollowHandler, WebSocketHandler):
         here: `new WebSocket(url, ["bearer", token])`. The server answers `bearer`.
 
         It closes with 1000 when the import has ended, with 4401 when the token has expired, and with 1001 when this
-        server stops: connect again then. Strangers, and pages of other origins than ours, are refused before the
-        upgrade.
+        server stops: connect again then. Strangers are refused before the upgrade, and so are pages of
+        other origins than ours, unless the token came in `Authorization`: a native client may name any `Origin`.
         """
         self._refuse_what_is_no_handshake()
         self._caller, self._first = caller, await self.admit(job_id, caller)
@@ -66,7 +66,7 @@ class StreamHandler(FollowHandler, WebSocketHandler):
 
     async def caller(self) -> Caller:
         """By the header, or by the second of two subprotocols. Raises ForbiddenError, UnauthorizedError."""
-        self.refuse_foreign_origins()
+        self.refuse_foreign_pages()
         offered = [part.strip() for part in (_OFFERED.read(self.request) or "").split(",")]
         if offered[0] == _PROTOCOL and len(offered) == 2:
             return await self.services.authenticator.verify(offered[1])

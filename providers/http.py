@@ -7,7 +7,6 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final, Self, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -15,6 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from everreach.errors import BrokenListingError, PrivateAddressError, ProviderError, TransientError
+from everreach.origins import origin
 from providers.addresses import AddressInfo, look_up
 
 BODY_LIMIT: Final = 64 * 1024 * 1024
@@ -32,7 +32,6 @@ Reachable = Callable[[str], bool]
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=30)
 _BACKOFF_CAP_SECONDS: Final = 20.0
 _RETRY_AFTER_CAP_SECONDS: Final = 86400.0
-_PORTS: Final = {"https": 443, "http": 80}
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 T = TypeVar("T")
@@ -184,16 +183,3 @@ class _GuardedResolver(AbstractResolver):
 
     async def close(self) -> None:
         """There is nothing to close."""
-
-
-def origin(url: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port, with the scheme's own port where none is written; None for what could be read two ways."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port if parts.port is not None else _PORTS[parts.scheme]
-    except (ValueError, KeyError):
-        return None
-    # Programs disagree on where the host begins behind credentials and backslashes.
-    if not parts.hostname or "@" in parts.netloc or "\\" in url:
-        return None
-    return parts.scheme, parts.hostname, port

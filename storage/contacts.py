@@ -27,6 +27,8 @@ class Prepared(msgspec.Struct, gc=False):
     row: Row
     email: str | None = None
     document: RawBSONDocument | None = None
+    refused: bool = False
+    """Whether a unique index refused the document."""
 
 
 class ContactStore:
@@ -84,26 +86,36 @@ class ContactStore:
         for one in waiting:
             if other := existing.get(one.email):
                 _tell(one, other, lease.job)
-        new = [one for one in waiting if one.email not in existing]
+            elif one.refused:
+                # It was another index, which would refuse it for ever: E11000 names only the first that did.
+                one.row.fail(_UNSTORABLE, one.raw)
+        new = [one for one in waiting if one.email not in existing and not one.refused]
         firsts = {one.email: one for one in reversed(new)}
         chosen = [one for one in new if one is firsts[one.email]]
         documents = [one.document for one in chosen if one.document is not None]
         refused = await insert_all(self._contacts, documents, lease.check)
         for place, code in refused.items():
+            chosen[place].refused = code == DUPLICATE
             if code != DUPLICATE:
                 chosen[place].row.fail(_UNSTORABLE, chosen[place].raw)
         # Another import may have been faster, and a twin on the same page takes the place of one that was not stored.
-        beaten = [chosen[place] for place, code in refused.items() if code == DUPLICATE]
+        beaten = [one for one in chosen if one.refused]
         return beaten + [one for one in new if one is not firsts[one.email]]
 
     async def _existing(self, job: Job, waiting: Sequence[Prepared]) -> dict[str | None, Document]:
         query = {"user_id": job.user_id, "email": {"$in": [one.email for one in waiting]}}
         found = self._contacts.find(query, ["email", "import_job_id", "provider_contact_id"], batch_size=_BATCH)
-        return {document["email"]: document async for document in found}
+        return {email: document async for document in found for email in _emails(document)}
 
 
 def _created_by(job: Job) -> Document:
     return {"user_id": job.user_id, **HAS_EMAIL, "import_job_id": job.id}
+
+
+def _emails(existing: Document) -> list[str]:
+    """What the index knows a contact by; of the app's own that may be several."""
+    email = existing["email"]
+    return [one for one in email if isinstance(one, str)] if isinstance(email, list) else [email]
 
 
 def _tell(one: Prepared, existing: Document, job: Job) -> None:

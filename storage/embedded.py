@@ -1,6 +1,7 @@
 """The private, real mongod of a first run: a replica set of one, for this machine only, that lives as long as we do.
 
-Its folder holds `lock`, `mongod.json` (the last port; the URI while it runs), `mongod.log` and the files in `db/`.
+Its folder holds `lock`, `mongod.json` (the last port; the URI while it runs), `mongod.log`, the files in `db/` and
+links to libraries in `lib/`.
 Like any mongod without accounts it trusts every local user: it suits a laptop and a test; others set MONGODB_URI.
 """
 
@@ -19,13 +20,14 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from everreach.errors import DatabaseError
-from storage.mongod_process import HOST, PORT_TAKEN, MongodProcess, find_mongod, free_port, listens
+from storage.mongod_binary import find_mongod
+from storage.mongod_process import HOST, PORT_TAKEN, MongodProcess, free_port, listens
 
 with suppress(ImportError):
     # Windows has no fcntl. There the module still has to load, so that start() can say what to do.
     import fcntl
 
-__all__ = ["EmbeddedMongod", "find_mongod", "running_uri"]
+__all__ = ["EmbeddedMongod", "running_uri"]
 
 _SET = "everreach"
 _OPTIONS = f"--bind_ip {HOST} --nounixsocket --replSet {_SET} --oplogSize 128 --wiredTigerCacheSizeGB 1".split()

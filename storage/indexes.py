@@ -1,6 +1,7 @@
 """The indexes, made at start; making them again changes nothing. Each unique one begins with the shard key."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError, OperationFailure
@@ -20,6 +21,9 @@ PERSON_BOUND = (CONTACTS, LEDGER, DELIVERIES, JOBS)
 CONTACT_KEY = "user_id_email"
 HAS_EMAIL = {"email": {"$gt": ""}}  # Only text that is not empty: contacts without an e-mail are free of the key.
 NO_EMAIL = {"email": {"$in": [None, ""]}}  # The others, which are all the app's own: no import makes one.
+THE_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+KEEPS_RAW_DATA = {"raw_forgotten": None, "completed_at": {"$gt": THE_BEGINNING}}
+"""Jobs that have ended, and whose rows may still hold what was sent."""
 _DUPLICATES_SHOWN = 5
 _NO_SUCH_INDEX = {2, 291}  # For a hint that names none, and for one that cannot be followed.
 _TRIES, _TRY_SECONDS = 100, 0.1
@@ -36,6 +40,8 @@ async def ensure_indexes(database: Database) -> None:
     await jobs.create_index("announce_at", name="announce", partialFilterExpression={"announce_at": {"$exists": True}})
     # For the operator's statistics; the moment never changes, so that only the making of a job pays for it.
     await jobs.create_index("created_at", name="created")
+    # For the raw data of their rows; an index of the rows would make each contact that is left out dearer.
+    await jobs.create_index("completed_at", name="raw_data", partialFilterExpression=KEEPS_RAW_DATA)
     await ledger.create_index(
         [("user_id", ASCENDING), ("import_job_id", ASCENDING), ("provider_contact_id", ASCENDING)],
         name="once",

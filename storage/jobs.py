@@ -1,5 +1,7 @@
 """What people do to a job, and reading it. Each arrow is one statement whose filter holds the status it starts from."""
 
+from collections.abc import Sequence
+
 from pymongo import ASCENDING, DESCENDING
 from pymongo.read_concern import ReadConcern
 
@@ -22,12 +24,19 @@ from storage.arrows import (
 )
 from storage.indexes import JOBS
 from storage.mongo import PATIENCE_MS, Database, Document, prompt, translated
+from storage.unreadable import readable
 
 EXCHANGE_SECONDS = 60
 """How long an exchange of the code may take before its job counts as abandoned."""
 
 _NEWEST = (("created_at", DESCENDING), ("_id", ASCENDING))
-_AGAIN: Document = {"error_message": None, "completed_at": None, "takeovers": 0, "throttled_since": None}
+_AGAIN: Document = {
+    "error_message": None,
+    "completed_at": None,
+    "takeovers": 0,
+    "throttled_since": None,
+    "raw_forgotten": None,
+}
 
 
 class JobStore:
@@ -80,7 +89,8 @@ class JobStore:
     @prompt
     async def deny(self, state: State, provider: str) -> Job | None:
         """Deny: the person said no at the consent page. None where the state does not serve."""
-        values = {"status": Status.CANCELLED, "state_hash": None, **NO_TOKENS}
+        message = "You did not allow access to your contacts. Start the import again to try once more."
+        values = {"status": Status.FAILED, "error_message": message, "state_hash": None, **NO_TOKENS}
         return await end(self._jobs, _waiting(state, provider), self._told(change(values, **ending())))
 
     @prompt
@@ -130,7 +140,7 @@ class JobStore:
         query = {**_failed(state.job_id, state.user_id), "access_token": None}
         values = {**_AGAIN, "status": Status.AUTHENTICATING, "state_hash": state.nonce_hash, "pkce_verifier": verifier}
         # Whose address book it was stays known; the name is asked for again, to see that it is the same one.
-        values |= {"provider_account_name": None, "set_going_at": None}
+        values |= {"provider_account_name": None, "reconsented": True, "set_going_at": None}
         return await apply(self._jobs, query, change(values, not_before=after(ttl_seconds)))
 
     @translated
@@ -170,17 +180,21 @@ class JobStore:
 
     @prompt
     async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:
-        """A page of the jobs that match, newest first, and how many match in all. `query` holds the user_id."""
+        """A page of the jobs that match, newest first, and how many match in all. `query` holds the user_id.
+
+        One that cannot be read is counted and left out.
+        """
         found = self._shown.find(query, sort=_NEWEST, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
-        jobs = [as_job(document) async for document in found]
+        jobs = [job async for document in found if (job := if_readable(document))]
         return jobs, await self._shown.count_documents(query, maxTimeMS=PATIENCE_MS)
 
     @translated
-    async def due(self, statuses: frozenset[Status], limit: int) -> list[Job]:
-        """Jobs in one of these statuses that the engine has to look at now, the longest waiting first."""
+    async def due(self, statuses: frozenset[Status], limit: int, but: Sequence[str] = ()) -> list[Job]:
+        """Jobs in one of these statuses that the engine has to look at now, the longest waiting first, `but` some."""
         query = {"not_before": {"$exists": True}, "status": {"$in": sorted(statuses)}, **DUE}
-        found = self._jobs.find(query).sort("not_before", ASCENDING).limit(limit)
-        return [job async for document in found if (job := if_readable(document))]
+        query |= {"_id": {"$nin": but}} if but else {}
+        found = self._jobs.find(query, sort=[("not_before", ASCENDING)], batch_size=limit)
+        return await readable(self._jobs, found, limit)
 
 
 def _waiting(state: State, provider: str) -> Document:

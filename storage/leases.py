@@ -71,6 +71,7 @@ class LeaseStore:
             begun="$fence",
             takeovers={"$add": ["$takeovers", {"$cond": [{"$and": [signed, another]}, 1, 0]}]},
             half_written={"$or": ["$half_written", signed]},
+            overlaps={"$or": ["$overlaps", signed]},
             not_before=after(self._seconds),
         )
         before = lease.job.takeovers
@@ -139,10 +140,10 @@ class LeaseStore:
     ) -> None:
         """Fail: the job ends with a reason, with the counters that stand in the database, and where a retry begins.
 
-        What stands there of a page that was half written is counted now; should the job be retried, the page counts
-        only what it adds. Tokens that are dead anyway are not kept for that.
+        What stands there of a page that was half written, and of the one inserted ahead, is counted now; should the
+        job be retried, these pages count only what they add. Tokens that are dead anyway are not kept for that.
         """
-        values = {"status": Status.FAILED, "error_message": message, **counts}
+        values = {"status": Status.FAILED, "error_message": message, "overlaps": True, **counts}
         values |= {} if cursor is None else {"cursor": msgspec.to_builtins(cursor)}
         values |= {} if keep_tokens else NO_TOKENS
         total = {"$max": ["$total_contacts", counts["processed_contacts"]]}

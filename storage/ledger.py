@@ -1,6 +1,6 @@
 """What became of each contact that a provider sent: one row each, and the counters that follow from the rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -10,6 +10,7 @@ from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING
 
+from everreach.errors import DatabaseError
 from everreach.job import Job, Lease, Tally
 from everreach.pace import paced
 from storage.bulk import UNENCODABLE, Template, insert_all
@@ -24,6 +25,7 @@ _SHOWN: Final = (
     *("contact_id", "display_name", "created_at"),
 )
 _ORDER: Final = [(name, ASCENDING) for name in ("user_id", "import_job_id", "action", "page", "_id")]
+_REFUSED: Final = f"The database takes no row of some contacts into {LEDGER}; look for validators and further indexes."
 _RAW_LIMIT: Final = 65536  # Bytes of an entry as received that a row keeps; a longer one is left out.
 
 
@@ -53,7 +55,18 @@ class Row(msgspec.Struct, gc=False):
 
     def encode(self, template: Template) -> RawBSONDocument:
         """The row as stored; one that cannot be is kept without what the provider said, not lost with its page."""
-        fields = {
+        try:
+            self.document = template.encode(self._fields())
+        except UNENCODABLE:
+            self.document = self.bare(template)
+        return self.document
+
+    def bare(self, template: Template) -> RawBSONDocument:
+        """The row without what the provider said beside its id."""
+        return template.encode({**self._fields(), "display_name": None, "provider_etag": None, "raw_data": None})
+
+    def _fields(self) -> Document:
+        return {
             "contact_id": self.contact_id,
             "provider_contact_id": self.provider_contact_id,
             "provider_etag": self.provider_etag,
@@ -63,11 +76,6 @@ class Row(msgspec.Struct, gc=False):
             "display_name": self.display_name,
             "raw_data": self.raw_data,
         }
-        try:
-            self.document = template.encode(fields)
-        except UNENCODABLE:
-            self.document = template.encode({**fields, "display_name": None, "provider_etag": None, "raw_data": None})
-        return self.document
 
 
 class Recorded(Protocol):
@@ -91,28 +99,25 @@ class Ledger:
 
         `recovering` says that an earlier attempt at this page may have written some already. Then the rows themselves
         are counted, because the provider may send the page with other contacts the second time. Raises LeaseLostError
-        before any write that the lease no longer covers.
+        before any write that the lease no longer covers, and DatabaseError where there can be no row of a contact.
         """
-        documents = await self._documents(lease.job, rows)
-        refused = await insert_all(self._rows, documents, lease.check)
+        there = await self._write(lease.job, rows, lease.check)
         if recovering:
             return await self._tally({**_of(lease.job), "page": lease.job.page})
         # A row that is there already was counted with an earlier page: the listing has begun again.
-        actions = [row.action for place, row in enumerate(rows) if place not in refused]
+        actions = [row.action for place, row in enumerate(rows) if place not in there]
         return Tally(*(actions.count(action) for action in _COUNTED))
 
     @translated
     async def unrecorded(self, job: Job, page: Sequence[R]) -> list[R]:
         """Those of a page's contacts that have no row yet, in their order."""
-        ids = [one.row.provider_contact_id for one in page]
-        rows = self._rows.find({**_of(job), "provider_contact_id": {"$in": ids}}, {"provider_contact_id": 1, "_id": 0})
-        recorded = {row["provider_contact_id"] async for row in rows}
+        recorded = await self._recorded(job, [one.row for one in page])
         return [one for one in page if one.row.provider_contact_id not in recorded]
 
     @translated
     async def complete(self, job: Job, rows: Sequence[Row]) -> None:
         """Add the rows that are missing of a job that no worker writes to any more."""
-        await insert_all(self._rows, await self._documents(job, rows))
+        await self._write(job, rows)
 
     async def count(self, job: Job) -> dict[str, int]:
         """The job's counters as its rows have them, by the names of the job's fields."""
@@ -136,6 +141,27 @@ class Ledger:
         shown = {**dict.fromkeys(_SHOWN, 1), "_id": 0}
         found = self._rows.find(query, shown, sort=_ORDER, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
         return [row async for row in found], await self._rows.count_documents(query, maxTimeMS=PATIENCE_MS)
+
+    async def _write(self, job: Job, rows: Sequence[Row], check: Callable[[], None] | None = None) -> set[int]:
+        """Write the rows that are not there yet; returns the places of those that are.
+
+        One that is refused for another reason is written without what the provider said.
+        """
+        refused = await insert_all(self._rows, await self._documents(job, rows), check)
+        if not refused:
+            return set()
+        recorded = await self._recorded(job, [rows[place] for place in refused])
+        others = [rows[place] for place in refused if rows[place].provider_contact_id not in recorded]
+        template = row_template(job, job.page)
+        if await insert_all(self._rows, [row.bare(template) for row in others], check):
+            raise DatabaseError(_REFUSED)
+        return {place for place in refused if rows[place].provider_contact_id in recorded}
+
+    async def _recorded(self, job: Job, rows: Sequence[Row]) -> set[str]:
+        """The provider's ids of those contacts that have a row."""
+        query = {**_of(job), "provider_contact_id": {"$in": [row.provider_contact_id for row in rows]}}
+        found = self._rows.find(query, {"provider_contact_id": 1, "_id": 0})
+        return {row["provider_contact_id"] async for row in found}
 
     async def _documents(self, job: Job, rows: Sequence[Row]) -> list[RawBSONDocument]:
         changed = [row for row in rows if row.document is None]

@@ -67,6 +67,8 @@ def connect(uri: str) -> Database:
             tz_aware=True,
             # A moment outside of Python's years, which only a hand can have written, must not fail a whole answer.
             datetime_conversion="DATETIME_AUTO",
+            # Nor must bytes that are no text, which some drivers store without a word.
+            unicode_decode_error_handler="replace",
             maxPoolSize=POOL_SIZE,
             serverSelectionTimeoutMS=2500,
             connectTimeoutMS=2500,

@@ -40,5 +40,6 @@ def _engine_words(line: str) -> Iterator[str]:
 
 
 def _plain_words(line: str) -> Iterator[str]:
-    if line.strip() and not line.startswith("{"):
+    # The loader remarks on a library that names no versions of its symbols, and goes on.
+    if line.strip() and not line.startswith("{") and "no version information available" not in line:
         yield line

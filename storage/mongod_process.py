@@ -1,18 +1,16 @@
-"""One mongod on one folder: find and start it, say why it ended, end it, and end what a killed parent left behind."""
+"""One mongod on one folder: start it, say why it ended, end it, and end what a killed parent left behind."""
 
-import importlib.util
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from everreach.errors import DatabaseError
+from storage.mongod_binary import environment_of
 from storage.mongod_log import last_complaint
 
 HOST = "127.0.0.1"
@@ -24,27 +22,6 @@ GRACE_SECONDS = 5.0
 """Seconds between SIGTERM and SIGKILL. A clean end takes one; our own process has ten for everything."""
 
 _NEWER = " If a newer MongoDB wrote these files, put that one on the PATH, or set EVERREACH_DATA_DIR to another folder."
-_ADVICE = "Please set MONGODB_URI to a MongoDB replica set"
-# The program of one file is nothing that pip could add to.
-_OTHERWISE = (
-    "or install mongod"
-    if getattr(sys, "frozen", False)
-    else "install mongod, or pip install 'everreach-import[embedded]'"
-)
-
-
-def find_mongod() -> Path:
-    """Return the mongod on the PATH, else that of the `embedded` extra; DatabaseError with advice where is none."""
-    if sys.platform != "linux":
-        raise DatabaseError(f"The embedded MongoDB runs on Linux only. {_ADVICE}.")
-    if on_path := shutil.which("mongod"):
-        return Path(on_path).absolute()
-    # The wheel is found without importing it: its package is for starting other things.
-    spec = importlib.util.find_spec("fiftyone")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        if os.access(binary := Path(folder, "db", "bin", "mongod"), os.X_OK):
-            return binary
-    raise DatabaseError(f"No mongod was found. {_ADVICE}, {_OTHERWISE}.")
 
 
 def listens(port: int) -> bool:
@@ -66,7 +43,8 @@ def free_port(wanted: int) -> int:
 
 
 class MongodProcess:
-    """At most one mongod, its files in `folder/db` and its log in `folder/mongod.log`.
+    """At most one mongod, its files in `folder/db`, its log in `folder/mongod.log` and links to its libraries in
+    `folder/lib`.
 
     `folder` is absolute. Every method blocks, so call them in a thread.
     """
@@ -74,6 +52,7 @@ class MongodProcess:
     def __init__(self, folder: Path) -> None:
         self.files = folder / "db"
         self.log = folder / "mongod.log"
+        self._links = folder / "lib"
         self._identity = ["--dbpath", str(self.files), "--logpath", str(self.log), "--logappend"]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -90,6 +69,7 @@ class MongodProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=environment_of(binary, self._links),
                 # Ctrl-C reaches every process of the terminal's group; mongod has to outlive the server's drain.
                 start_new_session=True,
             )

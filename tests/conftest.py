@@ -16,6 +16,7 @@ from storage.embedded import EmbeddedMongod
 from storage.indexes import ensure_indexes
 from storage.mongo import Database, connect
 from tests.databases import Databases
+from tests.project import Project
 from tests.receiver import Receiver
 from tests.world import World
 
@@ -122,6 +123,18 @@ def world(request: pytest.FixtureRequest, io_loop: IOLoop, database_uri: str) ->
         return made
 
     made: World = io_loop.run_sync(opened)
+    yield made
+    io_loop.run_sync(made.close)
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, io_loop: IOLoop) -> Iterator[Project]:
+    """A Supabase project of the test's own; `@pytest.mark.parametrize("project", [issuer], indirect=True)` names it."""
+
+    async def opened() -> Project:
+        return Project(getattr(request, "param", None))
+
+    made: Project = io_loop.run_sync(opened)
     yield made
     io_loop.run_sync(made.close)
 

@@ -10,7 +10,9 @@ from typing import Any, Self, TypeVar
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, PyMongoError
 
-from storage.mongod_process import HOST, MongodProcess, find_mongod, free_port
+from bench.process import free_port
+from storage.mongod_binary import find_mongod
+from storage.mongod_process import HOST, MongodProcess
 
 NAME = "three"
 SIZE = 3
@@ -36,7 +38,7 @@ class Member(MongodProcess):
         folder.mkdir(parents=True)
         super().__init__(folder)
         self._binary = find_mongod()
-        self.port = free_port(0)
+        self.port = free_port()
 
     @property
     def address(self) -> str:

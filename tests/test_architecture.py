@@ -17,12 +17,17 @@ SANDBOX = "providers.sandbox"
 # From the roof to the ground. A module sees what is below it and its own group, never the other group of its layer.
 LAYERS: list[list[set[str]]] = [
     [
-        {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "server")}
-        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "stats", "workers", "listening")}
+        {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "project")}
+        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "listening", "server", "stats", "workers")}
     ],
     [{"handlers"}],
-    [{"everreach.runner"}, {"everreach.watch", "everreach.followed"}, {"everreach.webhooks"}],
-    [{"everreach.importer"}],
+    [
+        {"everreach.runner"},
+        {"everreach.watch", "everreach.followed"},
+        {"everreach.webhooks"},
+        {"everreach.retention"},
+    ],
+    [{"everreach.importer", "everreach.tidying"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
         {"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"},
@@ -35,8 +40,9 @@ LAYERS: list[list[set[str]]] = [
     [{"providers"}, {"storage"}],
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
-        | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "scan", "tokens", "vault")}
-        | {f"everreach.{name}" for name in ("cells", "metrics", "pulse", "scrape", "seldom", "tracing", "waiting")}
+        | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "rests", "scan", "tokens", "vault")}
+        | {f"everreach.{name}" for name in ("cells", "metrics", "origins", "pulse", "scrape", "seldom", "tracing")}
+        | {"everreach.waiting"}
     ],
     [{"everreach.errors"}],
 ]

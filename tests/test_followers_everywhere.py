@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from tornado.testing import bind_unused_port
 
 from bench.processes import SECRET
 from everreach.app import Node
@@ -36,10 +35,8 @@ from tests.world import ACCOUNT, World, bearer, new_user
 @asynccontextmanager
 async def other_node(world: World) -> AsyncIterator[tuple[Node, str]]:
     """A second node on the same database, and its origin."""
-    reserved, port = bind_unused_port()
-    reserved.close()
-    async with Node(world.config.model_copy(update={"port": port})) as node:
-        yield node, f"http://127.0.0.1:{port}"
+    async with Node(world.config.model_copy(update={"port": 0})) as node:
+        yield node, f"http://127.0.0.1:{node.port}"
 
 
 async def begun(world: World, size: int = 6000) -> Import:
@@ -137,7 +134,7 @@ async def test_a_retry_on_one_node_is_seen_at_once_on_the_other(world: World) ->
         assert (await world.api("POST", f"/jobs/{job_id}/retry", user)).status == 200
         again = await poll(world, origin, job_id, user)
         assert again["version"] > failed["version"]
-        assert again["status"] in {"fetching", "processing"}
+        assert again["status"] != "failed"
         async with websocket(origin, job_id, user) as line:
             states = await states_to_the_end(line)
         check_states(states)

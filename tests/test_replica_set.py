@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from everreach.errors import DatabaseError
-from storage.embedded import find_mongod
+from storage.mongod_binary import find_mongod
 from tests.handlers.following import check_states, events, events_to_the_end, states_to_the_end, websocket
 from tests.replica_set import ReplicaSet
 from tests.test_crash import Import, check_undisturbed
@@ -17,7 +17,7 @@ from tests.world import ACCOUNT, World, new_user
 
 SIZE = 12_000
 ENOUGH_PAGES = 4
-SECONDS = 5.0
+SECONDS = 8.0
 """The longest that a status may keep its asker waiting."""
 
 GROWING = ("version", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts")

@@ -11,6 +11,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
+from bench.process import reserved_port
 from everreach.app import Node
 from everreach.config import Config
 from everreach.setting_types import new_key
@@ -52,13 +53,13 @@ class World:
         listening, port = bind_unused_port()
         self._sandbox_server.add_socket(listening)
         self.sandbox_url = f"http://127.0.0.1:{port}"
+        self._reserved = reserved_port()
         self.config = Config.load(**self._settings(database_uri, settings))
         self.origin = f"http://127.0.0.1:{self.config.port}"
         self.database: Database = connect(database_uri)
 
     def _settings(self, database_uri: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        reserved, port = bind_unused_port()
-        reserved.close()
+        port = self._reserved.getsockname()[1]
         urls = {**self.sandbox.urls(self.sandbox_url), **self.sandbox.credentials()}
         return {
             **{f"{kind.name}_client_{part}": part for kind in REGISTRY for part in ("id", "secret")},
@@ -90,6 +91,7 @@ class World:
         await self._sandbox_server.close_all_connections()
         self.database.client.close()
         self.client.close()
+        self._reserved.close()
 
     async def fetch(self, url: str, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
         request = HTTPRequest(

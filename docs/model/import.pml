@@ -28,6 +28,9 @@
 #ifndef RETRIES
 #define RETRIES 1
 #endif
+#ifndef EDITS
+#define EDITS 0             /* How often somebody edits a contact at the provider, which gives it another key. */
+#endif
 #define REFRESHES 1         /* How often tokens are stored while a page is committed (only where the order matters). */
 #define PAGES 3
 #ifndef LIMIT
@@ -48,6 +51,14 @@ bool half_written;
 
 /* contacts, and imported_contacts: 0 where there is none, else 1 + the page that it is tagged with. */
 byte contact[PAGES], made[PAGES], left[PAGES];
+
+#if EDITS
+bool again;                 /* Cursor.again: the listing has begun again. */
+bool overlaps;              /* Contacts that are still to come may have rows. */
+bool edited[PAGES], under[PAGES];   /* Which key the provider sends by now, and which one the contact has here. */
+bool twice;                 /* A contact stands under both of its keys. */
+byte edits = EDITS;
+#endif
 
 /* What may still go wrong. */
 byte faults = FAULTS, claims = CLAIMS, errors = ERRORS, releases = RELEASES, restarts = RESTARTS;
@@ -130,9 +141,24 @@ inline complete(tag) {
     if :: contact[2] >= tag && made[2] == 0 -> made[2] = tag :: else fi
 }
 
+/* Ledger.unrecorded(): whether a contact that has its row is left out. */
+#ifdef RETRY_TRUSTS
+#define ASKED        (recovered || asks)
+#else
+#define ASKED        (overlaps || asks)
+#endif
+
 /* ContactStore.insert(): what is there already stays as it is. */
 inline insert_contact() {
+#if EDITS
+    if
+    :: ASKED && made[taken] > 0
+    :: !(ASKED && made[taken] > 0) && contact[taken] == 0 -> contact[taken] = NUMBER + 1; under[taken] = edited[taken]
+    :: !(ASKED && made[taken] > 0) && contact[taken] > 0 -> twice = twice || under[taken] != edited[taken]
+    fi
+#else
     if :: contact[taken] == 0 -> contact[taken] = NUMBER + 1 :: else fi
+#endif
 }
 
 inline advance() {
@@ -142,6 +168,9 @@ inline advance() {
     page++;
     takeovers = 0;
     half_written = false;
+#if EDITS
+    again = asks;
+#endif
     if
     :: place + 1 == PAGES -> status = COMPLETED; owner = 0; begun = 0
     :: else -> cursor = place + 1
@@ -157,7 +186,11 @@ inline fail() {
     due = false;
     imported = new_made;
     skipped = new_left;
-    if :: skip :: cursor = 0 fi;            /* A broken listing begins again when the job is retried. */
+#if EDITS
+    overlaps = true;
+#endif
+    /* A broken listing begins again when the job is retried. */
+    if :: skip :: cursor = 0 fi;
 #ifndef FAIL_KEEPS_PAGE
     page++
 #endif
@@ -179,6 +212,9 @@ inline begin() {
 #ifndef CLAIM_COUNTS
     if :: SIGNED && begun != fence -> takeovers++ :: else fi;
 #endif
+#if EDITS
+    if :: SIGNED -> overlaps = true :: else fi;
+#endif
     if :: SIGNED -> half_written = true :: else fi;
     begun = fence; valid = true; due = false
 }
@@ -186,6 +222,9 @@ inline begin() {
 /* ... and its answer: the job as the database has it, and what to do first. */
 inline look() {
     at = page; place = cursor; taken = cursor; recovering = half_written; FROM_HERE;
+#if EDITS
+    recovered = half_written; asks = again;
+#endif
     assert(takeovers <= FAULTS - faults);   /* For each of them a worker crashed, slept or was cut off. */
     if
     :: takeovers >= LIMIT -> want = FAIL
@@ -199,6 +238,9 @@ inline forget() {
     holding[me] = false;
     mine = 0; at = 0; place = 0; taken = 0; step = 0; new_made = 0; new_left = 0;
     valid = false; recovering = false; want = BEGIN
+#if EDITS
+    ; recovered = false; asks = false
+#endif
 #ifdef TOKENS_UNORDERED
     ; answer = 0; number = 0
 #endif
@@ -213,6 +255,10 @@ proctype worker(byte me) {
     byte new_made, new_left;    /* What the page adds, or what _counts() found. */
     bool valid;             /* Lease.check() passes. */
     bool recovering;
+#if EDITS
+    bool recovered;         /* The page under way was found half written. */
+    bool asks;              /* Cursor.again, as this worker has it. */
+#endif
     mtype:course want = BEGIN;
 #ifdef TOKENS_UNORDERED
     byte refreshes = REFRESHES, answer, number;
@@ -291,7 +337,11 @@ hold:
     :: atomic { errors > 0 && FETCHING -> errors--; want = FAIL }
     :: atomic { errors > 0 && step == 2 -> errors--; want = FAIL; step = 0; new_made = 0; new_left = 0 }
     :: atomic { releases > 0 && FETCHING -> releases--; want = RELEASE }
-    :: atomic { restarts > 0 && BODY_READY && step == 0 -> restarts--; place = 0; taken = 0 }
+    :: atomic { restarts > 0 && BODY_READY && step == 0 -> restarts--; place = 0; taken = 0;
+#if EDITS
+            asks = true;
+#endif
+            skip }
     /* Runner._keep(): a lease that nobody took meanwhile is good again. */
     :: atomic { !valid && HELD -> valid = true; due = false }
     /* Faults. A sleeper wakes with all it knew; what happens while it sleeps is the others' steps. */
@@ -371,6 +421,9 @@ proctype person() {
             settled = (fence == 0)
         }
     :: atomic { retries > 0 && status == FAILED -> retries--; status = RUNNING; due = true; takeovers = 0 }
+#if EDITS
+    :: atomic { edits > 0 && status == RUNNING -> edits--; if :: edited[0] = true :: edited[1] = true :: edited[2] = true fi }
+#endif
     :: break
     od
 }
@@ -381,6 +434,9 @@ end_waiting:
     atomic { ENDED ->
         assert(imported == ROWS(made) && skipped == ROWS(left));
         assert(ROWS(contact) == ROWS(made));
+#if EDITS
+        assert(!twice);
+#endif
         assert(status != COMPLETED || (imported == PAGES && skipped == PAGES));
     }
 }

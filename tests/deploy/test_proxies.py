@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.process import free_port
 from everreach.tokens import issue
 from handlers import BASE
-from tests.everreach.test_main import free_port
 from tests.handlers.following import (
     change,
     complete,

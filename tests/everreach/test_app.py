@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.testing import bind_unused_port
 
+from bench.process import free_port
 from everreach.app import Node
 from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError
@@ -21,9 +21,7 @@ PORT_TAKEN = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:Resource
 
 
 def config(**settings: Any) -> Config:
-    listening, port = bind_unused_port()
-    listening.close()
-    given = {"host": "127.0.0.1", "port": port, "supabase_jwt_secret": SECRET, "supabase_url": None}
+    given = {"host": "127.0.0.1", "port": free_port(), "supabase_jwt_secret": SECRET, "supabase_url": None}
     return Config.load(_env_file=None, token_encryption_keys=KEY, **{**given, **settings})
 
 
@@ -62,12 +60,10 @@ async def test_port_zero_is_any_that_is_free(database: Database, database_uri: s
 
 @pytest.mark.gen_test
 async def test_two_nodes_share_a_database(world: World) -> None:
-    listening, port = bind_unused_port()
-    listening.close()
-    async with Node(world.config.model_copy(update={"port": port})):
+    async with Node(world.config.model_copy(update={"port": 0})) as other:
         user = new_user()
         job_id, page = await world.start("google", user)
-        url = (await world.decide(page)).replace(world.origin, f"http://127.0.0.1:{port}")
+        url = (await world.decide(page)).replace(world.origin, f"http://127.0.0.1:{other.port}")
         # Started at one node, the consent comes back at the other.
         assert (await world.back(url))["status"] == "success"
         assert (await world.ended(job_id, user))["status"] == "completed"
@@ -75,9 +71,7 @@ async def test_two_nodes_share_a_database(world: World) -> None:
 
 @pytest.mark.gen_test
 async def test_a_database_that_cannot_be_used_is_refused_before_anything_listens() -> None:
-    listening, nobody = bind_unused_port()
-    listening.close()
-    settings = config(mongodb_uri=f"mongodb://127.0.0.1:{nobody}/everreach?serverSelectionTimeoutMS=100")
+    settings = config(mongodb_uri=f"mongodb://127.0.0.1:{free_port()}/everreach?serverSelectionTimeoutMS=100")
     await refused(Node(settings), DatabaseError, "MONGODB_URI")
     assert not listens(settings.port)
 

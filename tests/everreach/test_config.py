@@ -2,8 +2,11 @@
 
 import base64
 import logging
+import random
 import re
+import secrets
 import traceback
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ from limits import parse
 
 from everreach.config import Config
 from everreach.errors import SettingsError
-from everreach.setting_types import EXAMPLE_KEY, looks_random, new_key
+from everreach.setting_types import EXAMPLE_KEY, WELL_KNOWN_SECRETS, is_pattern, looks_random, new_key
+from everreach.tokens import issue
 from providers import REGISTRY
 
 ROOT = Path(__file__).parents[2]
@@ -26,12 +30,15 @@ DEFAULTS = {
     "host": "0.0.0.0",
     "mongodb_uri": None,
     "next_public_base_url": None,
-    "next_public_frontend_url": None,
+    "next_public_frontend_url": (),
     "google_client_id": None,
     "google_client_secret": None,
     "microsoft_client_id": None,
     "microsoft_client_secret": None,
     "supabase_url": None,
+    "supabase_jwt_issuers": (),
+    "supabase_allow_anonymous": True,
+    "ledger_retention": "90d",
     "oauth_state_ttl_seconds": 600,
     "rate_limit_start": "5/hour",
     "rate_limit_status": "60/minute",
@@ -59,9 +66,12 @@ CHOSEN = {
     "MONGODB_URI": "mongodb://db:27017/other?replicaSet=rs1",
     "EVERREACH_DATA_DIR": "/srv/everreach",
     "NEXT_PUBLIC_BASE_URL": "https://api.example.com",
-    "NEXT_PUBLIC_FRONTEND_URL": "https://app.example.com",
+    "NEXT_PUBLIC_FRONTEND_URL": "https://app.example.com,http://localhost:3000",
     "SUPABASE_JWT_SECRET": SECRET,
     "SUPABASE_URL": "https://ref.supabase.co",
+    "SUPABASE_JWT_ISSUERS": "https://ref.supabase.co/auth/v1,http://127.0.0.1:54321/auth/v1",
+    "SUPABASE_ALLOW_ANONYMOUS": "False",
+    "LEDGER_RETENTION": "30d",
     "TOKEN_ENCRYPTION_KEYS": KEY,
     "OAUTH_STATE_TTL_SECONDS": "120",
     "RATE_LIMIT_START": "7/hour",
@@ -94,9 +104,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def shown(config: Config, name: str) -> object:
     value = getattr(config, name)
-    if isinstance(value, tuple):
-        return ",".join(key.get_secret_value() for key in value)
-    return str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
+    parts = value if isinstance(value, tuple) else (value,)
+    return ",".join(str(part.get_secret_value() if hasattr(part, "get_secret_value") else part) for part in parts)
 
 
 def test_every_setting_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +189,38 @@ def test_all_problems_are_reported_in_one_go_with_their_fixes(monkeypatch: pytes
     assert all(problem in refused.value.message for problem in refused.value.problems)
 
 
+@pytest.mark.parametrize(
+    ("given", "origins"),
+    [
+        ("https://app.example.com/", ["https://app.example.com"]),
+        ("HTTPS://App.Example.Com:443/settings", ["https://app.example.com"]),
+        ("http://localhost:80 , http://localhost:3000,", ["http://localhost", "http://localhost:3000"]),
+        ("https://a.example,https://A.example/", ["https://a.example"]),
+        ("http://[0:0:0:0:0:0:0:1]:3000", ["http://[::1]:3000"]),
+        ("https://xn--bcher-kva.example", ["https://xn--bcher-kva.example"]),
+    ],
+)
+def test_web_apps_are_kept_as_browsers_write_their_origins(
+    monkeypatch: pytest.MonkeyPatch, given: str, origins: list[str]
+) -> None:
+    monkeypatch.setenv("NEXT_PUBLIC_FRONTEND_URL", given)
+    assert list(Config.load().next_public_frontend_url) == origins
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "app.example.com", "*", "https://*.example.com", "https://bücher.example", "capacitor://localhost", "null",
+        "https://user@app.example.com", "https://app.example.com?x=1", "https://app.example.com,nonsense",
+        "https://app.example.com;https://b.example", "https://app example.com",
+    ],
+)  # fmt: skip
+def test_a_web_app_that_no_origin_could_match_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("NEXT_PUBLIC_FRONTEND_URL", given)
+    with pytest.raises(SettingsError, match="NEXT_PUBLIC_FRONTEND_URL: "):
+        Config.load()
+
+
 def test_missing_keys_are_reported_with_the_command_that_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TOKEN_ENCRYPTION_KEYS")
     with pytest.raises(SettingsError, match="TOKEN_ENCRYPTION_KEYS: is missing; make one with: everreach keys new"):
@@ -197,6 +238,9 @@ def test_missing_keys_are_reported_with_the_command_that_makes_one(monkeypatch: 
         ("SUPABASE_URL", "https://ref.supabase.co?x=1"),
         ("SUPABASE_URL", "https://[::1"),
         ("GOOGLE_PEOPLE_URL", "https://"),
+        ("SUPABASE_JWT_ISSUERS", "https://a.example/auth/v1 https://b.example/auth/v1"),
+        ("SUPABASE_ALLOW_ANONYMOUS", "perhaps"),
+        *(("LEDGER_RETENTION", text) for text in ("90", "0d", "-1d", "d", "1.5d", "90 d", "never", "9999999d")),
         ("RATE_LIMIT_STATUS", "60 per fortnight"),
         ("EVERREACH_MAX_CONTACTS", "0"),
         ("PORT", "-1"),
@@ -232,7 +276,7 @@ def test_a_url_with_a_password_or_a_broken_port_is_refused(monkeypatch: pytest.M
 
 
 def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = {
+    planted = {
         "GOOGLE_CLIENT_SECRET": "planted-google",
         "MICROSOFT_CLIENT_SECRET": "planted-microsoft",
         "SUPABASE_JWT_SECRET": "planted-supabase-secret-of-32-characters",
@@ -240,7 +284,7 @@ def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
         "WEBHOOK_URLS": "https://hooks.example.com/planted",
         "WEBHOOK_SECRETS": WEBHOOK_SECRET,
     }
-    for name, value in {**secrets, "GOOGLE_CLIENT_ID": "id", "NEXT_PUBLIC_BASE_URL": "https://a.example"}.items():
+    for name, value in {**planted, "GOOGLE_CLIENT_ID": "id", "NEXT_PUBLIC_BASE_URL": "https://a.example"}.items():
         monkeypatch.setenv(name, value)
     config = Config.load()
     printed = f"{config!r} {config} {config.model_dump()} {config.oauth_client('google')!r}"
@@ -314,6 +358,82 @@ def test_every_key_that_the_documentation_shows_is_refused() -> None:
     shown = {key for page in pages for key in re.findall(r"[A-Za-z0-9+/]{43}=", page.read_text("utf-8"))}
     assert EXAMPLE_KEY in shown
     assert [key for key in shown if looks_random(key)] == []
+
+
+PUBLIC = "stands in public examples"
+KNOWN_SECRETS = {
+    **dict.fromkeys(WELL_KNOWN_SECRETS, PUBLIC),
+    "Your-Super-Secret-JWT-Token-With-At-Least-32-Characters-Long": PUBLIC,
+    "x" * 40: "a pattern",
+    "0123456789" * 4: "a pattern",
+    "changeme" * 4: "a pattern",
+    "secret-" * 5 + "1": "a pattern",
+    "abcdefghijklmnopqrstuvwxyz012345": "a pattern",
+    "00112233445566778899aabbccddeeff": "a pattern",
+    "sb_secret_" + secrets.token_hex(16): "an API key",
+    "sb_publishable_" + secrets.token_hex(16): "an API key",
+    issue(SECRET, "nobody", 60): "an API key",
+}
+
+
+@pytest.mark.parametrize("secret", KNOWN_SECRETS, ids=range(len(KNOWN_SECRETS)))
+def test_a_secret_that_others_know_or_can_guess_signs_nobody_in(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("SUPABASE_JWT_SECRET", secret)
+    with pytest.raises(SettingsError) as refused:
+        Config.load()
+    [problem] = refused.value.problems
+    assert problem.startswith("SUPABASE_JWT_SECRET: this")
+    assert KNOWN_SECRETS[secret] in problem
+    assert problem.endswith("openssl rand -base64 48")
+    assert secret not in problem
+
+
+@pytest.mark.parametrize("size", [32, 40, 64, 128])
+def test_a_random_secret_is_never_taken_for_a_pattern(size: int) -> None:
+    draw = random.Random(size)
+    for letters in ("0123456789", "0123456789abcdef", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/="):
+        assert not [text for _ in range(2000) if is_pattern(text := "".join(draw.choices(letters, k=size)))]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("90d", timedelta(days=90)), ("24h", timedelta(days=1)), ("30m", timedelta(minutes=30)), ("off", None)],
+)
+def test_a_time_is_written_with_its_unit(text: str, kept: timedelta | None) -> None:
+    assert Config.load(ledger_retention=text).raw_data_kept == kept
+
+
+@pytest.mark.parametrize(
+    ("settings", "issuers"),
+    [
+        ({}, ()),
+        ({"supabase_url": "https://ref.supabase.co/"}, ("https://ref.supabase.co/auth/v1",)),
+        ({"supabase_jwt_issuers": " a , b,"}, ("a", "b")),
+        ({"supabase_url": "http://kong:8000", "supabase_jwt_issuers": "x"}, ("http://kong:8000/auth/v1", "x")),
+    ],
+)
+def test_accepted_issuers_are_the_project_and_those_that_are_named(
+    settings: dict[str, str], issuers: tuple[str, ...]
+) -> None:
+    assert Config.load(**settings).token_issuers == issuers
+
+
+CONFIDENTIAL = [name for name in Config.model_fields if name.startswith(OF_PROVIDERS) and name.endswith("_url")]
+
+
+@pytest.mark.parametrize("name", ["supabase_url", *(name for name in CONFIDENTIAL if "authorize" not in name)])
+@pytest.mark.parametrize("host", ["ref.supabase.co", "8.8.8.8", "[2606:4700::1111]:80", "proxy.example.com:8080"])
+def test_plain_http_across_the_internet_is_warned_of(name: str, host: str) -> None:
+    [warning] = Config.load(**{name: f"http://{host}"}).warnings
+    assert warning.startswith(f"{name.upper()} is plain http")
+    assert Config.load(**{name: f"https://{host}"}).warnings == []
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:9", "[::1]:9", "localhost", "kong:8000", "10.1.2.3", "192.168.0.7", "auth.svc.cluster.local"]
+)
+def test_plain_http_at_home_is_nobody_s_business(host: str) -> None:
+    assert Config.load(supabase_url=f"http://{host}", google_token_url=f"http://{host}/token").warnings == []
 
 
 def test_a_provider_is_configured_only_with_both_its_id_and_its_secret() -> None:

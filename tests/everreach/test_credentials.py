@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
+from everreach.app import Node
+from everreach.errors import ProviderError, ReconnectError, ThrottledError, TransientError
 from everreach.vault import Vault
+from providers.base import Account, Grant
+from providers.google import Google
+from providers.microsoft import Microsoft
 from providers.sandbox.faults import Fault
+from tests.handlers.edge import until
+from tests.storage.builders import failing
 from tests.world import World, new_user
 
 PROVIDERS = pytest.mark.parametrize("provider", ["google", "microsoft"])
@@ -163,6 +170,145 @@ async def test_a_retry_with_another_account_is_refused(world: World) -> None:
     job = await world.ended(job_id, user)
     assert (job["status"], "another account" in job["error_message"]) == ("failed", True)
     assert job["processed_contacts"] == before["processed_contacts"]
+
+
+async def failed_half_way(world: World, user: str) -> str:
+    """A job with some of an account's contacts that can only go on with a new consent."""
+    world.sandbox.faults.add(Fault("token_401", "page", page=1, times=None), Fault("invalid_grant", "refresh"))
+    job_id = await world.consent("google", user, size=SIZE)
+    failed = await world.ended(job_id, user)
+    assert 0 < failed["processed_contacts"] < SIZE
+    world.sandbox.faults.clear()
+    return job_id
+
+
+async def reconsented(world: World, job_id: str, user: str, account: str) -> None:
+    url = (await world.api("POST", f"/jobs/{job_id}/retry", user)).json["authorization_url"]
+    await world.back(await world.decide(url, account=account, size=SIZE))
+
+
+@pytest.mark.parametrize("error", [ProviderError, TransientError, ThrottledError])
+@pytest.mark.gen_test
+async def test_where_the_account_cannot_be_told_nobody_elses_book_comes_into_the_job(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: type[ProviderError]
+) -> None:
+    asked = asyncio.Event()
+
+    async def refused(*_: object) -> Account:
+        asked.set()
+        raise error
+
+    user = new_user()
+    job_id = await failed_half_way(world, user)
+    before, served = await world.stored(job_id), world.sandbox.stats.pages.total()
+    monkeypatch.setattr(Google, "account", refused)
+    await reconsented(world, job_id, user, "somebody.else@sandbox.example")
+    await asked.wait()
+
+    async def handed_back() -> bool:
+        return (await world.stored(job_id))["lease_owner"] is None
+
+    await until(handed_back)
+    after = await world.stored(job_id)
+    assert after["status"] != "completed"
+    assert (after["processed_contacts"], world.sandbox.stats.pages.total()) == (before["processed_contacts"], served)
+
+
+@pytest.mark.gen_test
+async def test_a_job_that_never_knew_its_account_does_not_go_on_with_a_new_consent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object) -> Account:
+        raise ProviderError
+
+    user = new_user()
+    with monkeypatch.context() as patch:
+        patch.setattr(Google, "account", refused)
+        job_id = await failed_half_way(world, user)
+    before = await world.stored(job_id)
+    await reconsented(world, job_id, user, "somebody.else@sandbox.example")
+    job = await world.ended(job_id, user)
+    assert (job["status"], "not known which account" in job["error_message"]) == ("failed", True)
+    assert job["processed_contacts"] == before["processed_contacts"]
+
+
+@pytest.mark.gen_test
+async def test_a_first_consent_goes_on_without_a_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object) -> Account:
+        raise ProviderError
+
+    monkeypatch.setattr(Google, "account", refused)
+    user = new_user()
+    job = await world.ended(await world.consent("google", user, size=SIZE), user)
+    assert (job["status"], job["processed_contacts"], job["provider_account_name"]) == ("completed", SIZE, None)
+
+
+class Rotating:
+    """A provider whose refresh takes a while, and ends the refresh token that it is asked with."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        refresh = Microsoft.refresh
+        self.asked, self.answering = asyncio.Event(), asyncio.Event()
+        self.spent: list[str] = []
+
+        async def rotated(provider: Microsoft, token: str) -> Grant:
+            if token in self.spent:
+                raise ReconnectError
+            self.spent.append(token)
+            grant = await refresh(provider, token)
+            self.asked.set()
+            await self.answering.wait()
+            return grant
+
+        monkeypatch.setattr(Microsoft, "refresh", rotated)
+
+
+async def expired(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, Rotating]:
+    """A job whose worker waits for a refresh that the provider has done already."""
+    job_id, user = await held_up(world, "microsoft")
+    rotating = Rotating(world, monkeypatch)
+    await world.database["contact_import_jobs"].update_one(
+        {"_id": job_id}, {"$set": {"token_expires_at": datetime.now(UTC)}}
+    )
+    world.node.services.runner.stopping = False
+    await rotating.asked.wait()
+    return job_id, user, rotating
+
+
+@pytest.mark.gen_test
+async def test_a_refresh_under_way_outlasts_its_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id, user, rotating = await expired(world, monkeypatch)
+    stopping = asyncio.create_task(world.node.services.runner.stop(10))
+    await asyncio.sleep(0.1)
+    assert (await world.stored(job_id))["lease_owner"] is not None
+    rotating.answering.set()
+    await stopping
+    assert (await world.stored(job_id))["lease_owner"] is None
+    assert await refresh_token(world, job_id) not in rotating.spent
+    async with Node(world.config.model_copy(update={"port": 0})):
+        job = await world.ended(job_id, user)
+    assert (job["status"], job["processed_contacts"]) == ("completed", SIZE)
+
+
+@pytest.mark.gen_test
+async def test_a_refresh_is_stored_as_soon_as_a_database_that_was_away_takes_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id, user, rotating = await expired(world, monkeypatch)
+    async with failing(world.database, "findAndModify", errorCode=89):
+        rotating.answering.set()
+        await asyncio.sleep(1)
+    job = await world.ended(job_id, user)
+    assert (job["status"], job["processed_contacts"]) == ("completed", SIZE)
+
+
+@pytest.mark.gen_test
+async def test_a_stop_waits_no_longer_for_a_refresh_than_it_may_take(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await expired(world, monkeypatch)
+    async with asyncio.timeout(3):
+        await world.node.services.runner.stop(0.2)
 
 
 @pytest.mark.gen_test

@@ -16,6 +16,7 @@ from storage.indexes import JOBS
 from storage.mongo import Database
 from tests.everreach.test_main import environment, good, run
 from tests.everreach.test_rotation import opened, plant
+from tests.storage.builders import slowly
 
 OLD, NEW, LOST = (new_key() for _ in range(3))
 PLACE = {"job_id": "", "user_id": "", "field": ""}
@@ -44,13 +45,15 @@ async def test_one_that_is_killed_in_the_middle_is_run_again_and_ends(
 ) -> None:
     secrets = set(await plant(database, vault(OLD), 1200))
     settings = good(MONGODB_URI=database_uri, TOKEN_ENCRYPTION_KEYS=f"{NEW},{OLD}")
-    with started(tmp_path, "keys", "rotate", **settings) as process:
-        moved = {"access_token": {"$regex": f"^v1.{vault(NEW).key_id(vault(NEW).seal('', **PLACE))}"}}
-        async with asyncio.timeout(20):
-            while await database[JOBS].count_documents(moved) < 100:
-                await asyncio.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(10) == -signal.SIGKILL
+    moved = {"access_token": {"$regex": f"^v1.{vault(NEW).key_id(vault(NEW).seal('', **PLACE))}"}}
+    # Each batch takes long enough that the kill comes between two, however busy the machine is.
+    async with slowly(database, "update"):
+        with started(tmp_path, "keys", "rotate", **settings) as process:
+            async with asyncio.timeout(20):
+                while await database[JOBS].count_documents(moved) < 100:
+                    await asyncio.sleep(0.005)
+            os.kill(process.pid, signal.SIGKILL)
+            assert process.wait(10) == -signal.SIGKILL
     assert 100 <= await database[JOBS].count_documents(moved) < 1200
     assert await opened(database, vault(NEW, OLD)) == secrets
     ended = await asyncio.to_thread(run, tmp_path, "keys", "rotate", **settings)

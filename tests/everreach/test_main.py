@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from bench.process import free_port
 from everreach.tokens import issue
 from storage.mongo import Database
 from tests.world import KEY, SECRET, new_user
@@ -23,11 +24,6 @@ from tests.world import KEY, SECRET, new_user
 ROOT = Path(__file__).parents[2]
 BASE = "/api/v1/contacts/import"
 SCARY = ("Traceback", "Error", "ERROR", "Unclosed", "was never", "Exception", "Warning")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:

@@ -26,12 +26,14 @@ class Pages:
         return self.cursor
 
 
-async def put(stores: Stores, lease: Lease, entries: Sequence[Entry], **settings: Any) -> None:
-    """Take the last page of a job that another worker left."""
+async def put(
+    stores: Stores, lease: Lease, entries: Sequence[Entry], *, then: str | None = None, **settings: Any
+) -> None:
+    """Take a page of a job that another worker left, the last one unless there is one to come `then`."""
     options = {"max_contacts": 1000, "recovering": True, **settings}
     listing = cast("Listing", Pages())
     async with Pipeline(stores.contacts, stores.ledger, stores.leases, lease, listing, **options) as pages:
-        await pages.put(Page(entries, None))
+        await pages.put(Page(entries, then))
 
 
 @pytest.mark.gen_test
@@ -95,3 +97,57 @@ async def test_of_a_book_of_more_no_more_are_imported(database: Database, at_onc
     with pytest.raises(ProviderError, match="more than 3 contacts"):
         await put_two(stores, lease, max_contacts=3, at_once=at_once)
     assert [one["display_name"] for one in await stores.people()] == ["ada", "bob", "cleo"]
+
+
+@pytest.mark.gen_test
+async def test_a_job_that_is_beyond_a_limit_lowered_meanwhile_imports_nobody_more(database: Database) -> None:
+    stores = Stores(database)
+    lease = await stores.leased()
+    await stores.commit(lease, people("ada", "bob"))
+    with pytest.raises(ProviderError, match="more than 1 contacts"):
+        await put(stores, lease, people("cleo", "dora", "edna"), max_contacts=1, recovering=False)
+    assert await stores.names() == ["ada", "bob"]
+
+
+async def failed(stores: Stores, lease: Lease) -> None:
+    """Its worker fails the job in the middle of a page, as the importer does."""
+    await stores.contacts.record_unrecorded(lease.job)
+    await stores.leases.fail(lease, "It failed.", await stores.ledger.count(lease.job))
+
+
+@pytest.mark.gen_test
+async def test_who_was_edited_between_a_failure_and_the_retry_does_not_come_twice(database: Database) -> None:
+    """Their page was half written, the one after it inserted ahead, and each comes again in a turn of its own."""
+    stores = Stores(database)
+    lease = await stores.leased()
+    await stores.insert(lease, 0, people("ada", "bob"))
+    await stores.insert(lease, 1, people("cleo"))
+    await failed(stores, lease)
+    retried = await stores.jobs.retry(lease.job.id, lease.job.user_id)
+    assert retried
+    assert retried.imported_contacts == 3
+    lease = await stores.leased(job=retried)
+    await put(stores, lease, [entry("ada", "new-ada@example.org"), *people("bob")], then="2", recovering=False)
+    await stores.leases.release(lease)
+    lease = await stores.leased(job=lease.job)
+    await put(stores, lease, [entry("cleo", "new-cleo@example.org"), *people("dora")], recovering=False)
+    assert await stores.names() == ["ada", "bob", "cleo", "dora"]
+    assert (lease.job.status, lease.job.imported_contacts, lease.job.processed_contacts) == ("completed", 4, 4)
+
+
+@pytest.mark.gen_test
+async def test_who_was_inserted_ahead_by_a_worker_that_died_does_not_come_twice_in_a_later_turn(
+    database: Database,
+) -> None:
+    stores = Stores(database)
+    dead = await stores.leased()
+    await stores.insert(dead, 0, people("ada"))
+    await stores.insert(dead, 1, people("bob"))
+    lease = await stores.taken_over(dead)
+    await stores.contacts.record_unrecorded(lease.job)
+    await stores.commit(lease, people("ada"), recovering=True)
+    await stores.other_node.release(lease)
+    lease = await stores.leased(job=lease.job)
+    await put(stores, lease, [entry("bob", "new-bob@example.org"), *people("cleo")], recovering=False)
+    assert await stores.names() == ["ada", "bob", "cleo"]
+    assert (lease.job.status, lease.job.imported_contacts) == ("completed", 3)

@@ -27,5 +27,6 @@ async def test_a_loop_that_is_kept_busy_is_late(monkeypatch: pytest.MonkeyPatch)
         time.sleep(0.2)  # noqa: ASYNC251 - this is what must not happen.
         assert LOOP_SIGN.age() > 0.15
         await asyncio.sleep(0.05)
-        assert late("0.1") == before + 1
+        # A busy machine may be late by itself, too.
+        assert late("0.1") >= before + 1
     assert LOOP_SIGN.age() == 0

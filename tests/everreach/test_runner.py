@@ -9,8 +9,11 @@ import pytest
 
 from everreach import runner
 from everreach.app import Node
+from everreach.errors import DatabaseError
+from everreach.job import Lease
 from providers.google import Google
 from storage.indexes import CONTACTS, JOBS, LEDGER
+from tests.storage.builders import failing
 from tests.world import World, new_user
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=2)
@@ -122,7 +125,8 @@ async def test_a_cancelled_job_that_died_half_way_is_settled_by_whoever_comes_by
     assert job["processed_contacts"] == await world.database[LEDGER].count_documents({"import_job_id": job_id}) == 1500
 
 
-@pytest.mark.gen_test
+@pytest.mark.settings(everreach_lease_seconds=60)
+@pytest.mark.gen_test(timeout=60)
 async def test_what_one_node_hands_back_another_goes_on_with(world: World) -> None:
     world.sandbox.latency = 0.1
     user = new_user()
@@ -135,7 +139,8 @@ async def test_what_one_node_hands_back_another_goes_on_with(world: World) -> No
         page = (await world.stored(job_id))["page"]
         while (await world.stored(job_id))["page"] == page:
             await asyncio.sleep(0.01)
-        assert asyncio.get_running_loop().time() - began < 5
+        # A lease that was not handed back would last for a minute.
+        assert asyncio.get_running_loop().time() - began < 20
         job = await world.ended(job_id, user)
     assert (job["status"], job["processed_contacts"]) == ("completed", 8000)
     assert (await world.stored(job_id))["takeovers"] == 0
@@ -153,3 +158,40 @@ async def test_a_cancelled_import_stops_and_its_counters_are_what_stands(world: 
     stands = [await world.database[name].count_documents({"user_id": user}) for name in (CONTACTS, LEDGER)]
     assert stands == [job["imported_contacts"], job["processed_contacts"]]
     assert 0 < job["processed_contacts"] < 20_000
+
+
+@pytest.mark.parametrize("code", [13, 10107], ids=["refuses", "is-no-primary"])
+@pytest.mark.gen_test
+async def test_a_database_that_reads_and_takes_no_writes_is_not_hammered(
+    world: World, log_lines: list[str], code: int
+) -> None:
+    world.node.services.runner.stopping = True
+    user = new_user()
+    job_id = await world.consent("google", user)
+    async with failing(world.database, "findAndModify", errorCode=code):
+        log_lines.clear()
+        world.node.services.runner.stopping = False
+        await asyncio.sleep(3)
+        assert 1 <= len([line for line in log_lines if "left to the next worker" in line]) <= 4
+    assert (await world.ended(job_id, user))["status"] == "completed"
+
+
+@pytest.mark.settings(everreach_max_imports=1)
+@pytest.mark.gen_test
+async def test_jobs_that_cannot_be_claimed_keep_no_other_from_its_worker(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, stuck = world.node.services.runner._leases.claim, set[str]()
+
+    async def refused(job_id: str, user_id: str) -> Lease | None:
+        if job_id in stuck:
+            raise DatabaseError
+        return await claim(job_id, user_id)
+
+    monkeypatch.setattr(world.node.services.runner._leases, "claim", refused)
+    world.node.services.runner.stopping = True
+    user = new_user()
+    stuck.update([await world.consent("google", user) for _ in range(2)])
+    job_id = await world.consent("google", user)
+    world.node.services.runner.stopping = False
+    assert (await world.ended(job_id, user))["status"] == "completed"

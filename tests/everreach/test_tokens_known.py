@@ -55,7 +55,7 @@ async def test_two_tokens_of_one_person_are_two(make: Any, checks: Checks) -> No
 
 
 @EACH
-@pytest.mark.parametrize("moment", [-10, 3600, 3601, 86400])
+@pytest.mark.parametrize("moment", [-32, 3630, 3631, 86400])
 @pytest.mark.gen_test
 async def test_its_moment_is_judged_each_time(make: Any, moment: float, monkeypatch: pytest.MonkeyPatch) -> None:
     door, person = authenticator(), claims()
@@ -68,10 +68,10 @@ async def test_its_moment_is_judged_each_time(make: Any, moment: float, monkeypa
 @pytest.mark.gen_test
 async def test_a_token_that_was_too_early_serves_when_its_time_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     door, now = authenticator(), time.time()
-    token = hs256(claims(nbf=now + 30))
+    token = hs256(claims(nbf=now + 60))
     assert await refuses(door, token)
     assert await refuses(door, token)
-    monkeypatch.setattr("everreach.tokens.time.time", lambda: now + 26)
+    monkeypatch.setattr("everreach.tokens.time.time", lambda: now + 31)
     assert await door.verify(token)
 
 
@@ -85,7 +85,8 @@ async def test_what_is_refused_is_not_remembered(checks: Checks) -> None:
     )
     for token in (early, forged, foreign) * 2:
         assert await refuses(door, token)
-    assert checks() == 6
+    # What cannot be ours is refused for that, whoever signed it.
+    assert checks() == 2
     assert len(door._known) == 0
 
 
@@ -177,7 +178,7 @@ async def test_a_token_that_has_ended_goes_before_one_that_lives(
     living, short, other = (hs256(claims(exp=exp, iat=0)) for exp in (now + 3600, now + 1, now + 1800))
     await door.verify(living)
     await door.verify(short)
-    now += 1
+    now += 31
     await door.verify(other)
     await door.verify(living)
     assert checks() == 3

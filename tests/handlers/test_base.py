@@ -151,6 +151,16 @@ async def test_the_web_app_may_read_every_answer_errors_included(world: World) -
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
 
 
+@pytest.mark.settings(next_public_frontend_url=f"{FRONTEND}/, HTTPS://Beta.everreach.example:443/app")
+@pytest.mark.gen_test
+async def test_each_of_several_web_apps_is_answered_by_its_own_name(world: World) -> None:
+    for origin in (FRONTEND, "https://beta.everreach.example"):
+        answer = await world.api("GET", "/list", new_user(), Origin=origin)
+        assert (answer.headers[CORS], answer.headers["Vary"]) == (origin, "Origin")
+    answer = await world.api("GET", "/list", new_user(), Origin="https://gamma.everreach.example")
+    assert (CORS in answer.headers, answer.headers["Vary"]) == (False, "Origin")
+
+
 @WITH_FRONTEND
 @pytest.mark.gen_test
 async def test_a_foreign_page_gets_no_leave(world: World) -> None:
@@ -189,7 +199,7 @@ async def test_while_the_primary_goes_away_every_answer_is_503_within_seconds(wo
     job_id, _ = await world.start("google", user)
     paths = [("GET", "/list"), ("GET", f"/status/{job_id}"), ("POST", f"/jobs/{job_id}/cancel"),
              ("GET", f"/jobs/{job_id}/contacts"), ("POST", "/google/start")]  # fmt: skip
-    async with database_failing(world, code), asyncio.timeout(6):
+    async with database_failing(world, code), asyncio.timeout(9):
         for answer in await asyncio.gather(*(world.api(method, path, user) for method, path in paths)):
             check_error(answer, 503, "Service Unavailable")
             assert int(answer.headers["Retry-After"]) > 0

@@ -77,12 +77,13 @@ async def test_a_provider_may_answer_with_a_form(world: World, provider: str) ->
 
 @BOTH
 @pytest.mark.gen_test
-async def test_a_no_at_the_consent_page_cancels_the_job(world: World, provider: str) -> None:
+async def test_a_no_at_the_consent_page_fails_the_job_and_says_so(world: World, provider: str) -> None:
     user = new_user()
     job_id, page = await world.start(provider, user)
     await refused(world, provider, job_id, await world.decide(page, "deny"), "access_denied")
     job = await world.stored(job_id)
-    assert (job["status"], job["error_message"]) == ("cancelled", None)
+    sentence = "You did not allow access to your contacts. Start the import again to try once more."
+    assert (job["status"], job["error_message"]) == ("failed", sentence)
     assert job["completed_at"]
     assert [job[name] for name in NO_TOKENS] == [None] * 5
     assert token_requests(world, provider) == 0
@@ -188,7 +189,7 @@ async def test_a_job_that_is_cancelled_during_the_exchange_stays_cancelled(world
 async def test_while_the_database_fails_the_app_is_told_at_once(world: World, provider: str) -> None:
     _, page = await world.start(provider, new_user())
     url, before = await world.decide(page), await all_jobs(world)
-    async with database_failing(world), asyncio.timeout(2):
+    async with database_failing(world), asyncio.timeout(3):
         told = await world.back(url)
     assert {**told, "job_id": ""} == {"provider": provider, "job_id": "", "status": "error", "message": "server_error"}
     assert await all_jobs(world) == before
@@ -208,7 +209,7 @@ async def test_while_the_database_fails_the_app_still_learns_which_job_it_is(wor
 async def test_while_the_primary_goes_away_the_app_is_told_within_seconds(world: World) -> None:
     _, page = await world.start("google", new_user())
     url = await world.decide(page)
-    async with database_failing(world, PRIMARY_GOES), asyncio.timeout(6):
+    async with database_failing(world, PRIMARY_GOES), asyncio.timeout(9):
         assert (await world.back(url))["message"] == "server_error"
 
 

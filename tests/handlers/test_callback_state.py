@@ -63,7 +63,7 @@ async def test_a_yes_and_a_no_at_once_give_one_outcome(world: World, provider: s
     told = await asyncio.gather(*(world.back(url) for url in urls))
     outcomes = {answer.get("message", "success") for answer in told} - {"invalid_state"}
     job = await world.ended(job_id, user)
-    assert outcomes == ({"access_denied"} if job["status"] == "cancelled" else {"success"})
+    assert outcomes == ({"access_denied"} if job["status"] == "failed" else {"success"})
 
 
 @BOTH

@@ -4,10 +4,15 @@ import asyncio
 
 import pytest
 
+from everreach.app import Node
+from everreach.tokens import issue
+from handlers import BASE
 from handlers import health as health_module
 from providers import REGISTRY
+from tests.documented import check_documented
 from tests.handlers.edge import PRIMARY_GOES, check_error, check_headers, database_failing
-from tests.world import Answer, World
+from tests.project import Project
+from tests.world import SECRET, Answer, World, new_user
 
 NONE = {f"{kind.name}_client_{part}": None for kind in REGISTRY for part in ("id", "secret")}
 HALF = {**NONE, "google_client_id": "id", "microsoft_client_secret": "word"}
@@ -90,7 +95,7 @@ async def test_it_says_nothing_secret(world: World) -> None:
 
 @pytest.mark.gen_test
 async def test_health_and_livez_answer_while_the_database_fails(world: World) -> None:
-    async with database_failing(world, PRIMARY_GOES), asyncio.timeout(2):
+    async with database_failing(world, PRIMARY_GOES), asyncio.timeout(3):
         assert (await health(world)).json["status"] == "healthy"
         alive = await world.fetch(f"{world.origin}/livez")
     assert (alive.status, alive.json) == (200, {"status": "alive"})
@@ -102,11 +107,46 @@ async def test_ready_until_the_database_fails_and_again_afterwards(world: World)
     ready = await world.fetch(f"{world.origin}/readyz")
     assert (ready.status, ready.json) == (200, {"status": "ready"})
     check_headers(ready)
-    async with database_failing(world), asyncio.timeout(2):
+    async with database_failing(world), asyncio.timeout(3):
         away = await world.fetch(f"{world.origin}/readyz")
     check_error(away, 503, "Service Unavailable")
     assert int(away.headers["Retry-After"]) > 0
     assert (await world.fetch(f"{world.origin}/readyz")).status == 200
+
+
+@pytest.mark.gen_test
+async def test_not_ready_and_nobody_is_sent_to_sign_in_while_no_key_could_be_had(
+    world: World, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("everreach.jwks.RETRY_SECONDS", 0.0)
+    user, project.away = new_user(), True
+    async with Node(world.config.model_copy(update={"port": 0, "supabase_url": project.url})) as node:
+        ready, mine = f"http://127.0.0.1:{node.port}/readyz", f"http://127.0.0.1:{node.port}{BASE}/list"
+        for answer in (await world.fetch(ready), await world.fetch(mine, **project.token(user))):
+            check_error(answer, 503, "Service Unavailable")
+            check_documented("GET", mine, *answer)
+            assert 1 <= int(answer.headers["Retry-After"]) <= 15
+            assert "Supabase" in answer.json["message"]
+        foreign = project.token(user, iss="https://foreign.example/auth/v1")
+        check_error(await world.fetch(mine, **foreign), 401, "Unauthorized")
+        assert (await world.fetch(f"http://127.0.0.1:{node.port}/livez")).status == 200
+    project.away = False
+    async with Node(world.config.model_copy(update={"port": 0, "supabase_url": project.url})) as node:
+        ready, mine = f"http://127.0.0.1:{node.port}/readyz", f"http://127.0.0.1:{node.port}{BASE}/list"
+        assert (await world.fetch(ready)).status == 200
+        project.away = True
+        assert (await world.fetch(ready)).status == 200, "the keys that were had go on serving"
+        assert (await world.fetch(mine, **project.token(user))).status == 200
+
+
+@pytest.mark.settings(supabase_allow_anonymous=False)
+@pytest.mark.gen_test
+async def test_who_has_not_signed_up_is_told_so(world: World) -> None:
+    token = issue(SECRET, new_user(), 60, is_anonymous=True)
+    answer = await world.fetch(f"{world.origin}/api/v1/contacts/import/list", Authorization=f"Bearer {token}")
+    check_error(answer, 401, "Unauthorized")
+    assert "sign up" in answer.json["message"]
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.gen_test

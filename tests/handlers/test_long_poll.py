@@ -15,6 +15,9 @@ from tests.handlers.test_status import check_document
 from tests.storage.builders import failing
 from tests.world import SECRET, Answer, World, bearer, new_user
 
+SOON = 10.0
+"""Seconds that an answer may take on a busy machine; those that would be too late take twenty or sixty."""
+
 
 async def poll(world: World, job_id: str, user: str, query: str) -> Answer:
     return await world.api("GET", f"/status/{job_id}?{query}", user)
@@ -39,7 +42,7 @@ async def test_the_answer_comes_with_the_change(world: World) -> None:
     await change(world, job_id, processed_contacts=7, imported_contacts=7)
     job, seconds = await waiting
     assert (job["version"], job["processed_contacts"]) == (3, 7)
-    assert seconds < 3
+    assert seconds < SOON
     await following(world.node, 0)
 
 
@@ -62,7 +65,7 @@ async def test_what_is_new_or_need_not_wait_is_answered_at_once(world: World) ->
     for query in ("since=1&wait=20", "since=0&wait=60", "wait=20", "since=2", "since=2&wait=0", ""):
         job, seconds = await timed(world, job_id, user, query)
         assert job["version"] == 2
-        assert seconds < 3
+        assert seconds < SOON
 
 
 @pytest.mark.gen_test
@@ -75,7 +78,7 @@ async def test_what_has_ended_is_answered_at_once(world: World) -> None:
     # The end answers whoever waits for more, and whoever asks later.
     for job, seconds in (await waiting, await timed(world, job_id, user, "since=999999&wait=20")):
         assert (job["status"], job["version"]) == ("completed", 3)
-        assert seconds < 3
+        assert seconds < SOON
 
 
 @pytest.mark.gen_test
@@ -86,7 +89,7 @@ async def test_when_the_time_is_up_the_job_comes_unchanged(world: World) -> None
     for wait in ("0.4", "00.400000"):
         job, seconds = await timed(world, job_id, user, f"since=2&wait={wait}")
         assert job == before
-        assert 0.4 <= seconds < 3
+        assert 0.4 <= seconds < SOON
 
 
 @pytest.mark.gen_test
@@ -97,7 +100,7 @@ async def test_nobody_waits_longer_than_proxies_do(world: World, monkeypatch: py
     job_id = await running_job(world, user)
     for wait in ("60.1", "999999999999999.999", "9" * 400):
         _, seconds = await timed(world, job_id, user, f"since=2&wait={wait}")
-        assert 0.3 <= seconds < 3
+        assert 0.3 <= seconds < SOON
 
 
 @pytest.mark.gen_test

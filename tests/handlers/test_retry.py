@@ -106,15 +106,26 @@ async def test_of_eight_at_once_one_goes_on(world: World, provider: str) -> None
 
 @BOTH
 @pytest.mark.gen_test
+async def test_who_said_no_may_think_again(world: World, provider: str) -> None:
+    user = new_user()
+    job_id, page = await world.start(provider, user)
+    assert (await world.back(await world.decide(page, "deny")))["message"] == "access_denied"
+    again = (await retry(world, job_id, user)).json["authorization_url"]
+    assert (await world.back(await world.decide(again)))["status"] == "success"
+    assert (await world.ended(job_id, user))["status"] == "completed"
+
+
+@BOTH
+@pytest.mark.gen_test
 async def test_only_what_failed_can_be_retried(world: World, provider: str) -> None:
     user = new_user()
     completed = await world.consent(provider, user)
     await world.ended(completed, user)
     waiting, _ = await world.start(provider, user)
-    denied, page = await world.start(provider, user)
-    await world.back(await world.decide(page, "deny"))
+    cancelled, _ = await world.start(provider, user)
+    await world.api("POST", f"/jobs/{cancelled}/cancel", user)
     before = await all_jobs(world)
-    for job_id in (completed, waiting, denied):
+    for job_id in (completed, waiting, cancelled):
         check_error(await retry(world, job_id, user), 409, "Conflict")
     assert await all_jobs(world) == before
 

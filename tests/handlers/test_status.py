@@ -170,7 +170,7 @@ async def test_who_waits_as_told_is_answered_again(world: World) -> None:
 async def test_while_the_database_fails_it_is_503_at_once(world: World) -> None:
     user = new_user()
     job_id, _ = await world.start("google", user)
-    async with database_failing(world), asyncio.timeout(2):
+    async with database_failing(world), asyncio.timeout(3):
         check_error(await world.api("GET", f"/status/{job_id}", user), 503, "Service Unavailable")
     await world.status(job_id, user)
 

@@ -24,9 +24,10 @@ from everreach.errors import (
     TokenRejectedError,
     TransientError,
 )
+from everreach.origins import origin
 from providers import connect
 from providers.base import Account, Grant, Provider
-from providers.http import RETRIES, origin
+from providers.http import RETRIES
 from tests.providers.test_tolerant import JSON, SCALARS
 from tests.providers.wire import ORIGIN, Sent, Wire, config, playing, recorded, refusal, reply
 

@@ -13,13 +13,14 @@ import pytest
 from aiohttp import ClientTimeout
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 from yarl import URL
 
+from bench.process import free_port
 from everreach.errors import BrokenListingError, ProviderError, ThrottledError, TransientError
+from everreach.origins import origin
 from providers import http as http_module
-from providers.http import RETRIES, Http, Reply, origin
+from providers.http import RETRIES, Http, Reply
 from tests.providers.wire import Wire, reply
 
 HOME = "https://graph.microsoft.com/v1.0/me"
@@ -245,11 +246,9 @@ async def test_where_no_whole_reply_came_another_try_may_help(http_server: objec
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
 @pytest.mark.gen_test
 async def test_where_nobody_listens_another_try_may_help(host: str) -> None:
-    listener, port = bind_unused_port()
-    listener.close()
     async with impatient() as http:
         with pytest.raises(TransientError):
-            await http.get(f"http://{host}:{port}/")
+            await http.get(f"http://{host}:{free_port()}/")
 
 
 @pytest.mark.gen_test

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -227,3 +227,8 @@ async def failing(database: Database, *commands: str, **fault: Any) -> AsyncIter
         yield
     finally:
         await admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+
+def slowly(database: Database, command: str) -> AbstractAsyncContextManager[None]:
+    """While inside, each of our commands of this name takes a fifth of a second, so that there is time to interfere."""
+    return failing(database, command, blockConnection=True, blockTimeMS=200)

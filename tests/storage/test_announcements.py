@@ -72,7 +72,7 @@ ENDS: Final[list[tuple[End, Status]]] = [
     (failed, Status.FAILED),
     (refused, Status.FAILED),
     (expired, Status.FAILED),
-    (denied, Status.CANCELLED),
+    (denied, Status.FAILED),
     (cancelled, Status.CANCELLED),
 ]
 

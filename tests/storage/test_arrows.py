@@ -30,7 +30,7 @@ ALIVE: Final = tuple(status for status in Status if status not in ENDS)
 
 ON_JOBS: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
     "spend": ((Status.AUTHENTICATING,), STAY),
-    "deny": ((Status.AUTHENTICATING,), Status.CANCELLED),
+    "deny": ((Status.AUTHENTICATING,), Status.FAILED),
     "consent": ((Status.AUTHENTICATING,), Status.FETCHING),
     "refuse": ((Status.AUTHENTICATING,), Status.FAILED),
     "expire": ((Status.AUTHENTICATING,), Status.FAILED),

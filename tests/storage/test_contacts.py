@@ -231,3 +231,40 @@ async def test_a_contact_that_arrives_between_the_look_and_the_write_is_a_duplic
     assert await stores.page(lease, people("ada", "bob")) == Tally(imported=1, skipped=1)
     rows = {row["provider_contact_id"]: (row["contact_id"], row["skip_reason"]) for row in await stores.rows()}
     assert rows["ada"] == (written["_id"], "duplicate")
+
+
+async def further_index(stores: Stores) -> None:
+    """The app has an index of its own that no look-up of ours knows of."""
+    await stores.database[CONTACTS].create_index([("user_id", 1), ("display_name", 1)], unique=True)
+
+
+@pytest.mark.gen_test
+async def test_a_contact_that_another_unique_index_refuses_fails_alone_and_at_once(stores: Stores) -> None:
+    await further_index(stores)
+    lease = await stores.leased()
+    page = [*people("ada"), entry("namesake", "other@example.org", "ada"), *people("bob")]
+    async with asyncio.timeout(5):
+        assert await stores.page(lease, page) == Tally(imported=2, failed=1)
+    assert await stores.actions(lease.job) == {"ada": "created", "namesake": "failed", "bob": "created"}
+    (row,) = await stores.rows(action="failed")
+    assert (row["contact_id"], row["error_message"]) == (None, "The contact could not be stored.")
+
+
+@pytest.mark.gen_test
+async def test_a_twin_takes_the_place_of_a_contact_that_another_index_refused(stores: Stores) -> None:
+    await further_index(stores)
+    lease = await stores.leased()
+    page = [*people("ada"), entry("bad", "b@example.org", "ada"), entry("good", "b@example.org", "Bob")]
+    async with asyncio.timeout(5):
+        assert await stores.page(lease, page) == Tally(imported=2, failed=1)
+    assert await stores.actions(lease.job) == {"ada": "created", "bad": "failed", "good": "created"}
+
+
+@pytest.mark.gen_test
+async def test_a_contact_of_the_apps_own_with_several_emails_is_known_by_each(stores: Stores) -> None:
+    written = {"_id": ObjectId(), "user_id": USER, "email": ["ada@example.org", 7, "a.king@example.org"]}
+    await stores.database[CONTACTS].insert_one(written)
+    lease = await stores.leased()
+    page = [*people("ada", "bob"), entry("king", "a.king@example.org")]
+    assert await stores.page(lease, page) == Tally(imported=1, skipped=2)
+    assert await stores.actions(lease.job) == {"ada": "duplicate", "bob": "created", "king": "duplicate"}

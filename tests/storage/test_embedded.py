@@ -20,7 +20,7 @@ from pymongo.write_concern import WriteConcern
 
 from everreach.errors import DatabaseError
 from storage import mongod_process
-from storage.embedded import EmbeddedMongod, find_mongod, running_uri
+from storage.embedded import EmbeddedMongod, running_uri
 
 ROOT = Path(__file__).parents[2]
 FAST = {"enableTestCommands": "1"}
@@ -72,6 +72,10 @@ def mongods_on(folder: Path) -> list[int]:
             return b""
 
     return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if os.fsencode(folder / "db") in arguments(entry)]
+
+
+def mapped_by(pid: int) -> set[Path]:
+    return {Path(line.split()[-1]) for line in Path(f"/proc/{pid}/maps").read_text().splitlines()}
 
 
 def port_of(uri: str) -> int:
@@ -252,12 +256,16 @@ async def test_a_mongod_deaf_to_sigterm_is_killed(tmp_path: Path, monkeypatch: p
         store(uri, "recovered")
 
 
-def test_the_path_comes_before_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.gen_test(timeout=60)
+async def test_the_wheels_mongod_needs_neither_libcurl_nor_openssl_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_mongod().parts[-4:] == ("fiftyone", "db", "bin", "mongod")
-    own = tmp_path / "mongod"
-    own.touch(mode=0o755)
-    assert find_mongod() == own
+    async with running(tmp_path / "data"):
+        mapped = mapped_by(*mongods_on(tmp_path / "data"))
+    libraries = {"libcurl", "libssl", "libcrypto"}
+    places = {(name, file.parent.name) for file in mapped for name in libraries if file.name.startswith(name)}
+    assert places == {(name, "pycurl.libs") for name in libraries}
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -267,12 +275,6 @@ async def test_no_mongod_gives_advice_and_touches_nothing(tmp_path: Path, monkey
     message = await refusal(tmp_path / "data")
     assert all(advice in message for advice in ("MONGODB_URI", "install mongod", "'everreach-import[embedded]'"))
     assert not (tmp_path / "data").exists()
-
-
-def test_other_systems_get_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(DatabaseError, match=r"Linux only\. Please set MONGODB_URI"):
-        find_mongod()
 
 
 def spoil_turtle(folder: Path) -> None:

@@ -139,14 +139,15 @@ async def test_a_used_state_is_not_called_late(stores: Stores) -> None:
 
 
 @pytest.mark.gen_test
-async def test_no_at_the_consent_page_cancels(stores: Stores) -> None:
+async def test_no_at_the_consent_page_fails_the_job_and_says_so(stores: Stores) -> None:
     state = await stores.waiting()
     denied = await stores.jobs.deny(state, "google")
     assert denied
-    assert (denied.status, denied.version) == (Status.CANCELLED, 2)
+    assert (denied.status, denied.version) == (Status.FAILED, 2)
     assert denied.completed_at == denied.updated_at
     document = await stores.stored(state.job_id)
-    assert {**document, **NO_TOKENS, "state_hash": None, "error_message": None} == document
+    message = "You did not allow access to your contacts. Start the import again to try once more."
+    assert {**document, **NO_TOKENS, "state_hash": None, "error_message": message} == document
     assert "not_before" not in document
 
 

@@ -8,7 +8,7 @@ from bson import ObjectId
 from msgspec.structs import replace
 
 from everreach.contact import Entry
-from everreach.errors import DatabaseAwayError
+from everreach.errors import DatabaseAwayError, DatabaseError
 from everreach.job import Lease, Tally
 from storage import ledger
 from storage.indexes import LEDGER
@@ -180,3 +180,28 @@ async def test_rows_that_take_too_long_end_in_the_database_too(stores: Stores, m
         await stores.ledger.page(lease.job, None, 20, 0)
     under_way = {"$match": {"ns": f"{stores.database.name}.{LEDGER}", "active": True}}
     assert not await stores.database.client.admin.aggregate([{"$currentOp": {}}, under_way]).to_list(None)
+
+
+@pytest.mark.gen_test
+async def test_a_row_that_the_database_refuses_is_kept_without_what_the_provider_said(stores: Stores) -> None:
+    await stores.database.command("collMod", LEDGER, validator={"display_name": {"$ne": "bob"}})
+    lease = await stores.leased()
+    assert await stores.page(lease, people("ada", "bob")) == Tally(imported=2)
+    assert await stores.actions(lease.job) == {"ada": "created", "bob": "created"}
+    assert {row["display_name"] for row in await stores.rows()} == {"ada", None}
+
+
+@pytest.mark.gen_test
+async def test_a_row_that_cannot_be_is_not_taken_for_one_that_was_there(stores: Stores) -> None:
+    await stores.database[LEDGER].create_index("provider_contact_id", unique=True)
+    await stores.page(await stores.leased(), people("ada"))
+    with pytest.raises(DatabaseError, match="takes no row"):
+        await stores.page(await stores.leased(), people("ada", "bob"))
+
+
+@pytest.mark.gen_test
+async def test_a_row_that_was_there_is_not_counted_again_beside_one_that_was_refused(stores: Stores) -> None:
+    await stores.database.command("collMod", LEDGER, validator={"display_name": {"$ne": "bob"}})
+    lease = await stores.leased()
+    await stores.commit(lease, people("ada"))
+    assert await stores.commit(lease, people("ada", "bob", "cleo")) == Tally(imported=2)

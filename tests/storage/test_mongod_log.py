@@ -9,6 +9,7 @@ import pytest
 from storage.mongod_log import last_complaint
 
 PLAIN = "mongod: error while loading shared libraries: libcurl.so.4"
+REMARK = "mongod: lib/libcurl.so.4: no version information available (required by mongod)"
 ENGINE = {"message": {"msg": "fatal turtle file read error", "error_str": "Permission denied"}}
 PANIC = {"message": {"msg": "the process must exit and restart", "error_str": "WT_PANIC: WiredTiger library panic"}}
 
@@ -23,6 +24,7 @@ def line(severity: str, **attributes: Any) -> str:
         ([], ""),
         ([line("I", error="Nothing is wrong")], ""),
         ([PLAIN, line("I")], PLAIN),
+        ([PLAIN, REMARK], PLAIN),
         (
             [PLAIN, line("E", **ENGINE), line("E", **PANIC), line("F")],
             "fatal turtle file read error, Permission denied",

@@ -1,0 +1,53 @@
+"""How long the ledger keeps what was sent of contacts that were left out: looked after by every node, now and then."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from everreach.errors import DatabaseError
+from everreach.logs import describe
+from everreach.scan import Scan
+from storage.raw_data import EndedJob, RawData
+
+LOOK_SECONDS: Final = 60.0
+"""How often a node looks for what is due. One statement that finds nothing, as a rule."""
+
+_DUE_LIMIT: Final = 100
+_log = logging.getLogger(__name__)
+
+
+class Retention:
+    """Forgets raw data that is older than `kept`. Nodes may do the same at once; nothing is forgotten twice."""
+
+    def __init__(self, raw_data: RawData, kept: timedelta) -> None:
+        self._raw_data = raw_data
+        self._kept = kept
+        self._scan = Scan(self._look, "raw data to forget", seconds=LOOK_SECONDS)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._scan.start()
+
+    async def stop(self) -> None:
+        """Look no longer; what was begun is finished by the next who looks."""
+        await self._scan.stop()
+
+    async def _look(self) -> None:
+        before = datetime.now(UTC) - self._kept
+        jobs = await self._raw_data.due(before, _DUE_LIMIT)
+        done = [await self._forgotten(job, before) for job in jobs]
+        if len(jobs) == _DUE_LIMIT and any(done):
+            self._scan.nudge()
+
+    async def _forgotten(self, job: EndedJob, before: datetime) -> bool:
+        try:
+            count = await self._raw_data.forget(job, before)
+        except DatabaseError:
+            raise
+        except Exception as error:
+            # The others must not be kept for the sake of one.
+            _log.error("the raw data of job %s could not be forgotten: %s", job.id, describe(error))
+            return False
+        if count:
+            _log.info("forgot what was sent of %d contacts that job %s left out", count, job.id)
+        return True
