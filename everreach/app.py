@@ -42,6 +42,7 @@ from storage.jobs import JobStore
 from storage.leases import LeaseStore
 from storage.ledger import Ledger
 from storage.mongo import connect, ping, verify
+from storage.pages import Pages
 from storage.rate_limits import RateLimits
 from storage.raw_data import RawData
 
@@ -142,7 +143,7 @@ class Node:
             authenticator=make_authenticator(config, self._http),
             limits=RateLimits(database),
             jobs=jobs,
-            ledger=ledger,
+            pages=Pages(database),
             providers=providers,
             vault=vault,
             runner=Runner(

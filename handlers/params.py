@@ -135,6 +135,14 @@ class Choice(Given):
         return given
 
 
+class Text(Given):
+    """Any text."""
+
+    def read(self, request: HTTPServerRequest) -> str | None:
+        """The text, None where there is none."""
+        return self.text(request)
+
+
 class Sent(Given):
     """What a provider sends back with a person, in the query or as a form. Nothing is refused here."""
 

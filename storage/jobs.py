@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 from pymongo.read_concern import ReadConcern
 
 from everreach.job import ENDS, Job, Status
@@ -23,13 +23,12 @@ from storage.arrows import (
     telling,
 )
 from storage.indexes import JOBS
-from storage.mongo import PATIENCE_MS, Database, Document, prompt, translated
+from storage.mongo import Database, Document, prompt, translated
 from storage.unreadable import readable
 
 EXCHANGE_SECONDS = 60
 """How long an exchange of the code may take before its job counts as abandoned."""
 
-_NEWEST = (("created_at", DESCENDING), ("_id", ASCENDING))
 _AGAIN: Document = {
     "error_message": None,
     "completed_at": None,
@@ -177,16 +176,6 @@ class JobStore:
         """Those of the jobs that there are, whoever's they are: for those who follow them, and were let in before."""
         found = self._shown.find({"_id": {"$in": job_ids}})
         return [job async for document in found if (job := if_readable(document))]
-
-    @prompt
-    async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:
-        """A page of the jobs that match, newest first, and how many match in all. `query` holds the user_id.
-
-        One that cannot be read is counted and left out.
-        """
-        found = self._shown.find(query, sort=_NEWEST, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
-        jobs = [job async for document in found if (job := if_readable(document))]
-        return jobs, await self._shown.count_documents(query, maxTimeMS=PATIENCE_MS)
 
     @translated
     async def due(self, statuses: frozenset[Status], limit: int, but: Sequence[str] = ()) -> list[Job]:

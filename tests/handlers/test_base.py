@@ -212,8 +212,8 @@ async def test_what_nobody_foresaw_is_500_and_says_nothing(
     async def broken(*_: object) -> None:
         raise RuntimeError("secret ada@sandbox.example")
 
-    for name in ("get", "history", "create"):
-        monkeypatch.setattr(world.node.services.jobs, name, broken)
+    for store, name in (("jobs", "get"), ("pages", "jobs"), ("jobs", "create")):
+        monkeypatch.setattr(getattr(world.node.services, store), name, broken)
     user = new_user()
     for method, path in (("GET", f"/status/{new_user()}"), ("GET", "/list"), ("POST", "/google/start")):
         answer = await world.api(method, path, user)

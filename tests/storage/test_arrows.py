@@ -53,7 +53,7 @@ ON_LEASES: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
 }
 TABLE: Final = {**ON_JOBS, **ON_LEASES}
 
-READS: Final = {"get", "these", "history", "due", "expired"}
+READS: Final = {"get", "these", "due", "expired"}
 BEGINNINGS: Final = {"create"}
 
 
