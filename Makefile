@@ -9,9 +9,10 @@ BIN := .venv/bin
 TESTERS ?= 3
 INSTALLED := .venv/.installed
 PROGRAM := $(shell find everreach handlers providers storage -type f -not -name '*.pyc') deploy/everreach.spec deploy/frozen.py
+LOCKED := build/locked
 VERSION = $(shell sed -n 's/^version = //p' setup.cfg)
 
-.PHONY: install demo test lint types serve binary image ship bench kills schemathesis model clean
+.PHONY: install demo test lint types serve binary lock image ship bench kills schemathesis model clean
 
 install: $(INSTALLED)
 
@@ -42,10 +43,24 @@ test: lint types
 # The program of one file, and the folder that the image holds. PyInstaller takes what another build left for its own.
 binary: dist/everreach
 
-dist/everreach: $(INSTALLED) $(PROGRAM)
+dist/everreach: $(INSTALLED) $(LOCKED)/.installed $(PROGRAM)
 	@rm -rf build/pyinstaller
-	$(BIN)/pyinstaller --noconfirm --log-level ERROR --distpath dist --workpath build/pyinstaller deploy/everreach.spec
+	PYTHONPATH=. $(LOCKED)/bin/pyinstaller --noconfirm --log-level ERROR --distpath dist --workpath build/pyinstaller deploy/everreach.spec
 	@ls -lh $@
+
+# What is shipped is made of exactly these versions, and of files with these hashes.
+$(LOCKED)/.installed: deploy/requirements.lock
+	@rm -rf $(LOCKED)
+	$(PYTHON) -m venv $(LOCKED)
+	$(LOCKED)/bin/pip install --quiet --require-hashes --requirement deploy/requirements.lock
+	@touch $@
+
+# The newest versions that setup.cfg allows, for every Python and system that it is for.
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet 'uv ==0.13.9'
+	build/lock/bin/uv pip compile setup.cfg --extra tracing --extra binary --universal --python-version 3.11 --upgrade \
+	  --generate-hashes --no-annotate --custom-compile-command 'make lock' --quiet --output-file deploy/requirements.lock
 
 image: dist/everreach
 	@command -v buildah > /dev/null || command -v docker > /dev/null || { echo 'make image needs buildah or docker'; exit 1; }

@@ -108,7 +108,7 @@ class Server(Process):
 
     async def ready(self, http: Http) -> None:
         """Wait until it answers."""
-        for _ in range(500):
+        for _ in range(3000):
             try:
                 if (await http.get(f"{self._origin}/readyz")).status == 200:
                     return

@@ -10,7 +10,7 @@ from everreach.check import check, check_live
 from everreach.config import Config
 from everreach.demo import Demo
 from everreach.errors import EverReachError
-from everreach.process import run, serve, warn
+from everreach.process import live, run, serve, warn
 from everreach.workers import serve_together
 
 _INTERRUPTED: Final = 130  # As a shell has it for Ctrl-C.
@@ -53,7 +53,7 @@ def _serve(workers: int) -> int:
     config = Config.load()
     logs.configure(config.log_level, config.everreach_log_format)
     warn(config)
-    return run(serve(config)) if workers == 1 else serve_together(config, workers)
+    return live(serve(config)) if workers == 1 else serve_together(config, workers)
 
 
 def _count(text: str) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from socket import socket
 from typing import Final, Self
 
@@ -12,10 +12,15 @@ from tornado.web import Application
 
 from everreach import tracing
 from everreach.config import Config
+from everreach.consent import Consents
 from everreach.demand import Demand
 from everreach.errors import EverReachError, TransientError
+from everreach.exchange import Exchange
 from everreach.importer import Importer
 from everreach.jwks import KeySet
+from everreach.oauth_state import StateMaker
+from everreach.owned import OwnedTasks
+from everreach.parting import Parting
 from everreach.pulse import Pulse
 from everreach.retention import Retention
 from everreach.runner import Runner
@@ -41,11 +46,12 @@ from storage.indexes import ensure_indexes
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
 from storage.ledger import Ledger
-from storage.mongo import connect, ping, verify
+from storage.mongo import connect, disconnect, ping, verify
 from storage.pages import Pages
 from storage.rate_limits import RateLimits
 from storage.raw_data import RawData
 
+_HANG_UP_SECONDS: Final = 0.5
 _BACKLOG: Final = 4096  # Connections that wait to be taken: a burst shall wait a moment and not be turned away.
 
 
@@ -60,6 +66,7 @@ class Node:
         self._config = config
         self._given = sockets
         self._reachable = reachable
+        self._parting = Parting(config.everreach_shutdown_seconds)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -72,7 +79,11 @@ class Node:
         await self.stop()
 
     async def stop(self) -> None:
-        """Stop taking requests and jobs, hand back what is in flight, close everything, in the reverse order."""
+        """Stop taking requests and jobs, hand back what is in flight, close everything, in the reverse order.
+
+        No step of it waits without limit for anybody.
+        """
+        self._parting.begin()
         await self._begun.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -80,7 +91,7 @@ class Node:
         stack.push_async_callback(tracing.stop)
         await stack.enter_async_context(Pulse())
         self._database = connect(await self._database_uri(stack))
-        stack.callback(self._database.client.close)
+        stack.push_async_callback(disconnect, self._database)
         await verify(self._database)
         await ensure_indexes(self._database)
         self._http = await stack.enter_async_context(Http())
@@ -95,7 +106,7 @@ class Node:
         self.port: int = sockets[0].getsockname()[1]
         server = Server(make_application(self.services), room=room_for_connections())
         server.add_sockets(sockets)
-        stack.push_async_callback(server.close_all_connections)
+        stack.push_async_callback(_hang_up, server)
         stack.push_async_callback(self.services.followers.gone)
         stack.push_async_callback(self._drain)
         stack.push_async_callback(self.services.followers.dismiss)
@@ -111,14 +122,15 @@ class Node:
 
     async def _drain(self) -> None:
         """Hand back what is in flight, all within the time that a stop may take."""
-        workers = [worker for worker in (self.services.runner, self._webhooks) if worker]
+        owners = (self.services.tasks, self.services.runner, self._webhooks)
+        workers = [worker for worker in owners if worker]
         await asyncio.gather(*(worker.stop(self._config.everreach_shutdown_seconds) for worker in workers))
 
     async def _database_uri(self, stack: AsyncExitStack) -> str:
         if self._config.mongodb_uri:
             return self._config.mongodb_uri.get_secret_value()
         mongod = EmbeddedMongod(self._config.everreach_data_dir)
-        stack.push_async_callback(mongod.stop)
+        stack.push_async_callback(lambda: mongod.stop(self._parting.left()))
         return await mongod.start()
 
     def _services(self) -> Services:
@@ -138,6 +150,14 @@ class Node:
             vault=vault,
             max_contacts=config.everreach_max_contacts,
         )
+        runner = Runner(
+            jobs,
+            leases,
+            importer,
+            limit=config.everreach_max_imports,
+            lease_seconds=config.everreach_lease_seconds,
+        )
+        states, tasks = StateMaker(config.encryption_keys()), OwnedTasks()
         return Services(
             config=config,
             authenticator=make_authenticator(config, self._http),
@@ -146,18 +166,30 @@ class Node:
             pages=Pages(database),
             providers=providers,
             vault=vault,
-            runner=Runner(
-                jobs,
-                leases,
-                importer,
-                limit=config.everreach_max_imports,
-                lease_seconds=config.everreach_lease_seconds,
+            states=states,
+            consents=Consents(
+                jobs=jobs,
+                providers=providers,
+                vault=vault,
+                states=states,
+                exchange=Exchange(jobs, vault, tasks, runner.spawn),
+                tasks=tasks,
+                ttl_seconds=config.oauth_state_ttl_seconds,
             ),
+            tasks=tasks,
+            runner=runner,
             watch=Watch(jobs, Demand(JobChanges(database).follow)),
             followers=Followers(),
             ping=lambda: ping(database),
             describe=lambda: describe(ROUTES, config.next_public_base_url or "/"),
         )
+
+
+async def _hang_up(server: Server) -> None:
+    """Close every connection. A request under way is answered to nobody; it may wait for a database that hangs."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_HANG_UP_SECONDS):
+            await server.close_all_connections()
 
 
 def listen(config: Config) -> list[socket]:

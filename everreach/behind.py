@@ -6,7 +6,10 @@ from typing import Any, Self
 
 
 class Behind:
-    """Holds at most one step. Use as an async context manager: a step that was begun is always finished."""
+    """Holds at most one step. Use as an async context manager: a step that was begun is finished.
+
+    Only whoever is cancelled, because a process has to end in time, breaks it off: the database may hang.
+    """
 
     def __init__(self) -> None:
         self._step: asyncio.Task[None] | None = None
@@ -14,7 +17,9 @@ class Behind:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._step and kind and issubclass(kind, asyncio.CancelledError):
+            self._step.cancel()
         await self.done()
 
     async def follow(self, step: Coroutine[Any, Any, None]) -> None:

@@ -81,7 +81,7 @@ class Config(BaseSettings):
     everreach_max_contacts: int = Field(1_000_000, ge=1, le=100_000_000)
     everreach_max_imports: int = Field(16, ge=1, le=1000)
     everreach_lease_seconds: float = Field(8, ge=1, le=60)
-    everreach_shutdown_seconds: float = Field(6, ge=0, le=600)
+    everreach_shutdown_seconds: float = Field(5, ge=0, le=600)
     everreach_log_format: Literal["text", "json"] = "text"
     everreach_log_level: Literal["debug", "info", "warning", "error"] = "info"
     otel_exporter_otlp_endpoint: Url | None = None

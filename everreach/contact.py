@@ -4,14 +4,13 @@ Contacts are plain dictionaries in the very shape that is stored, so that a page
 database's without being copied in between.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NotRequired, TypedDict, overload
+from typing import Literal, NotRequired, TypedDict, overload
 
 import msgspec
 
-_ADDRESS = re.compile(r"[^\s@<>\"(),;:\\\x00-\x20]+@[^\s@<>\"(),;:\\\x00-\x20]+")
-_ADDRESS_LIMIT = 320  # 64 for the local part, an @ and 255 for the domain, https://www.rfc-editor.org/rfc/rfc3696
+Unaddressed = Literal["no_email", "unusable_email"]
+"""Why a contact has no key: it has no e-mail, or none that is an address."""
 
 
 class Labelled(TypedDict):
@@ -20,6 +19,12 @@ class Labelled(TypedDict):
     value: str
     type: str | None
     primary: bool
+
+
+class Phone(Labelled):
+    """A phone number as typed, and in E.164 where that is certain."""
+
+    e164: NotRequired[str]
 
 
 class Address(TypedDict):
@@ -44,13 +49,16 @@ class Organization(TypedDict):
 
 
 class Contact(TypedDict):
-    """A contact as stored. `email` is its key: the primary address trimmed and lower-cased, None without one."""
+    """A contact as stored. `email` is its key: the primary address in its normal form, None without one.
+
+    `phone` is the primary's E.164; its value where that is not certain, or where there is an extension.
+    """
 
     display_name: str | None
     email: str | None
     phone: str | None
     emails: list[Labelled]
-    phones: list[Labelled]
+    phones: list[Phone]
     addresses: list[Address]
     organizations: list[Organization]
 
@@ -59,7 +67,8 @@ class Entry(msgspec.Struct, gc=False):
     """One contact that a provider sent.
 
     `id` is the provider's stable id, `raw` the entry as received (for the ledger, where no contact keeps it), and
-    `contact` is None where the entry could not be read, `error` then saying why.
+    `contact` is None where the entry could not be read, `error` then saying why. `unaddressed` says why a contact
+    without a key has none.
     """
 
     id: str
@@ -67,6 +76,7 @@ class Entry(msgspec.Struct, gc=False):
     contact: Contact | None
     raw: object
     error: str | None = None
+    unaddressed: Unaddressed = "no_email"
 
 
 class Entries(Sequence[Entry]):
@@ -102,9 +112,3 @@ class Page(msgspec.Struct, gc=False):
     entries: Sequence[Entry]
     next: str | None
     total: int | None = None
-
-
-def email_key(address: str) -> str | None:
-    """The key of an e-mail address: trimmed and lower-cased; None for what is no address (a legacy DN, a remark)."""
-    key = address.strip().lower()
-    return key if len(key) <= _ADDRESS_LIMIT and _ADDRESS.fullmatch(key) else None

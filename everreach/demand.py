@@ -6,8 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final
 
-from everreach.job import Job
-from storage.changes import Sign
+from storage.changes import Sign, Told
 
 POLLS: Final = 100
 """So many within COUNTED_SECONDS are many: then it pays to answer them from memory."""
@@ -25,7 +24,7 @@ class Demand:
     does (bench/README.md). A poll costs it the reading of one document.
     """
 
-    def __init__(self, follow: Callable[[], AsyncGenerator[Job | Sign, None]]) -> None:
+    def __init__(self, follow: Callable[[], AsyncGenerator[Told, None]]) -> None:
         self._follow = follow
         self._arisen = asyncio.Event()
         self._followers = 0
@@ -52,7 +51,7 @@ class Demand:
         self._followers -= 1
         self._last = time.monotonic()
 
-    async def changes(self) -> AsyncGenerator[Job | Sign, None]:
+    async def changes(self) -> AsyncGenerator[Told, None]:
         """What the stream says, opened whenever demand arises; it says that it is OVER once there is none. Never ends.
 
         A stream that is opened again begins behind a GAP, as the first one does.

@@ -130,7 +130,8 @@ class Demo:
             table.add_column(name, justify="right" if place else "left", no_wrap=True)
         for job, reasons, seconds in outcomes:
             processed, failed = job["processed_contacts"], job["failed_contacts"]
-            numbers = (processed, job["imported_contacts"], reasons["duplicate"], reasons["no_email"], failed)
+            without = reasons["no_email"] + reasons["unusable_email"]
+            numbers = (processed, job["imported_contacts"], reasons["duplicate"], without, failed)
             cells = (f"{number:,}" for number in numbers)
             name = job["provider"].capitalize()
             table.add_row(name, *cells, f"{seconds:.1f}", f"{processed / seconds:,.0f}")

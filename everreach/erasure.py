@@ -3,9 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
+
+from msgspec import ValidationError
 
 from everreach.errors import EverReachError, ProviderError, VaultError
 from everreach.vault import Vault
@@ -73,7 +76,9 @@ class Erasure:
     async def _end(self, user_id: str) -> None:
         """Cancel what has not ended: its worker's next statement matches nothing, and its lease is renewed no more."""
         for job_id in await self._persons.unended(user_id):
-            self._erased.ended += await self._jobs.cancel(job_id, user_id) is not None
+            # One that cannot be read has been cancelled all the same, by the statement before its reading.
+            with suppress(ValidationError):
+                self._erased.ended += await self._jobs.cancel(job_id, user_id) is not None
 
     async def _outlast_workers(self, user_id: str, waiting: Callable[[float], None]) -> None:
         seconds = await self._persons.seconds_until_silence(user_id)

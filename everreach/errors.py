@@ -18,7 +18,8 @@
     │   ├── UpgradeRequiredError      426
     │   ├── TooManyRequestsError      429, with the seconds to wait
     │   └── UnavailableError          503, with the seconds to wait
-    │       └── KeysAwayError         503, no key of Supabase's could be had yet
+    │       ├── KeysAwayError         503, no key of Supabase's could be had yet
+    │       └── PrefetchError         503, to a browser whose person has not asked for anything
     ├── CallbackError                 an OAuth callback that cannot go on; its code goes to the app
     └── ProviderError                 a provider did not give what was asked; ends the job unless caught
         ├── TransientError            worth another try: network, 5xx, a reply that makes no sense
@@ -240,6 +241,15 @@ class KeysAwayError(UnavailableError):
         return cls(5)
 
 
+class PrefetchError(UnavailableError):
+    """This address does something when it is asked, and is not to be asked beforehand."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The person's own request is another one, and may come at any moment."""
+        return {"Retry-After": "1"}
+
+
 class CallbackError(EverReachError):
     """The callback cannot be honoured."""
 
@@ -250,6 +260,9 @@ class CallbackError(EverReachError):
 
 class ProviderError(EverReachError):
     """The provider refused to list the contacts."""
+
+    oauth_error: str | None = None
+    """The token endpoint's own word for it, where that is a known one, https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
 
 
 class TransientError(ProviderError):

@@ -1,4 +1,4 @@
-"""What one process knows of one job, and who follows it."""
+"""What is known of one job, and who follows it."""
 
 import asyncio
 import time
@@ -20,12 +20,16 @@ class Follower(Protocol):
     def show(self, view: View) -> None:
         """Take the latest state, or one that was shown before. Must neither block nor raise."""
 
+    def gone(self) -> None:
+        """Hear that there is no such job any more. Must neither block nor raise."""
+
 
 class Followed:
-    """The latest state that is known of a job, and its followers."""
+    """One job. `gone` says that it was deleted, and nothing that was read of it before is to be taken."""
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, *, gone: bool = False) -> None:
         self.job_id = job_id
+        self.gone = gone
         self.view: View | None = None
         self.keepers = 0
         self.followers: dict[Follower, None] = {}
@@ -46,11 +50,18 @@ class Followed:
         await asyncio.sleep(min(max(waited / 4, _SOONEST), _SELDOM, SETTLING_SECONDS - waited))
         return True
 
+    async def show(self, view: View) -> None:
+        """Show its followers a state."""
+        for place, follower in enumerate(list(self.followers), 1):
+            if follower in self.followers:
+                follower.show(view)
+            if place % _BATCH == 0:
+                await asyncio.sleep(0)
 
-async def show_all(followed: Followed, view: View) -> None:
-    """Show a state to everybody who follows the job, some at a time."""
-    for place, follower in enumerate(list(followed.followers), 1):
-        if follower in followed.followers:
-            follower.show(view)
-        if place % _BATCH == 0:
-            await asyncio.sleep(0)
+    async def dismiss(self) -> None:
+        """Tell its followers that it is gone."""
+        for place, follower in enumerate(list(self.followers), 1):
+            if follower in self.followers:
+                follower.gone()
+            if place % _BATCH == 0:
+                await asyncio.sleep(0)

@@ -87,6 +87,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     refresh_token: str | None = None
     token_expires_at: datetime | None = None
     pkce_verifier: str | None = None
+    consent_hash: str | None = None
+    """The hash of the state that was spent for this job last."""
     cursor: Cursor = Cursor()
     page: int = 0
     half_written: bool = False

@@ -1,15 +1,18 @@
 """What travels through the consent page and back: the OAuth state, and the two halves of PKCE.
 
-The state is not secret from the person and not signed: it is held by `random`, of which the job keeps only a hash.
-Whoever cannot show the random part of a waiting job's state changes nothing.
+The state is not secret from the person. It is held by `random`: 128 random bits of which the job keeps only a hash, 32
+bits that name the web app to come back to, and a MAC over all of it, by which whatever was not made here is refused
+before the database is asked.
 """
 
 import base64
 import hashlib
+import hmac
 import re
 import secrets
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -23,16 +26,25 @@ VERIFIER_BYTES = 32
 """43 characters, what https://www.rfc-editor.org/rfc/rfc7636#section-4.1 recommends and the least that it allows."""
 
 MAX_STATE_CHARACTERS = 1024
-"""Ours have about 200."""
+"""Ours have about 230."""
+
+_TO_THE_APP: Final = bytes(4)
+_MAC_BYTES: Final = 16
+_LENGTH: Final = RANDOM_BYTES + len(_TO_THE_APP) + _MAC_BYTES
 
 
 @dataclass(frozen=True)
 class State:
-    """A state that came back: whose consent it claims to be, and the SHA-256 (hexadecimal) the job has to know."""
+    """A state that came back: whose consent it claims to be."""
 
     job_id: str
     user_id: str
-    nonce_hash: str
+    random: str = field(repr=False)
+
+    @property
+    def nonce_hash(self) -> str:
+        """The SHA-256 (hexadecimal) of `random`, which is all that the job knows of it."""
+        return hashlib.sha256(self.random.encode("ascii")).hexdigest()
 
 
 # A pattern is searched for, and $ would let a line feed follow; \Z does not.
@@ -45,11 +57,30 @@ class _Content(msgspec.Struct):
     random: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{22,86}\Z")]
 
 
-def new_state(job_id: str, user_id: str) -> tuple[str, State]:
-    """A state for one consent: the text for the URL, and what the job keeps of it."""
-    random = secrets.token_urlsafe(RANDOM_BYTES)
-    content = _Content(job_id=job_id, user_id=user_id, random=random)
-    return _base64url(msgspec.json.encode(content)), State(job_id, user_id, _hash(random))
+class StateMaker:
+    """Makes states, and knows its own again. Every node that has one of the `keys` knows them; the first one makes."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        # Not the keys themselves: what seals tokens must not also sign what travels.
+        self._keys = [hmac.digest(key, b"everreach oauth state", "sha256") for key in keys]
+
+    def make(self, job_id: str, user_id: str, web_app: str | None = None) -> tuple[str, State]:
+        """A state for one consent: the text for the URL, and the state. `web_app` is the origin to come back to."""
+        content = secrets.token_bytes(RANDOM_BYTES) + (_tag(web_app) if web_app else _TO_THE_APP)
+        random = _base64url(content + _mac(self._keys[0], job_id, user_id, content))
+        text = _base64url(msgspec.json.encode(_Content(job_id=job_id, user_id=user_id, random=random)))
+        return text, State(job_id, user_id, random)
+
+    def check(self, state: State) -> None:
+        """Raise CallbackError `invalid_state` for a state that was not made with any of the keys."""
+        content, mac = _halves(state)
+        if not any(hmac.compare_digest(mac, _mac(key, state.job_id, state.user_id, content)) for key in self._keys):
+            raise CallbackError("invalid_state")
+
+    def web_app(self, state: State, ours: Iterable[str]) -> str | None:
+        """The one of these origins where the consent began; None for the app. The state has to be a checked one."""
+        tag = _halves(state)[0][RANDOM_BYTES:]
+        return next((origin for origin in ours if _tag(origin) == tag), None)
 
 
 def parse_state(text: str) -> State:
@@ -61,7 +92,7 @@ def parse_state(text: str) -> State:
         content = msgspec.json.decode(data, type=_Content)
     except (ValueError, RecursionError):
         raise CallbackError("invalid_state") from None
-    return State(content.job_id, content.user_id, _hash(content.random))
+    return State(content.job_id, content.user_id, content.random)
 
 
 def is_job_id(text: str) -> bool:
@@ -79,8 +110,24 @@ def challenge(verifier: str) -> str:
     return _base64url(hashlib.sha256(verifier.encode("ascii")).digest())
 
 
-def _hash(random: str) -> str:
-    return hashlib.sha256(random.encode("ascii")).hexdigest()
+def _halves(state: State) -> tuple[bytes, bytes]:
+    """What the MAC is of, and the MAC."""
+    data = base64.urlsafe_b64decode(state.random + "=" * (-len(state.random) % 4)) if _is_whole(state) else b""
+    return data[:-_MAC_BYTES], data[-_MAC_BYTES:]
+
+
+def _is_whole(state: State) -> bool:
+    # Four characters are three bytes; ours has no spare bits, so that each has one spelling.
+    return len(state.random) * 3 == _LENGTH * 4
+
+
+def _mac(key: bytes, job_id: str, user_id: str, content: bytes) -> bytes:
+    # Both ids have a fixed length, so that no two lists of parts give the same bytes.
+    return hmac.digest(key, job_id.encode() + user_id.encode() + content, "sha256")[:_MAC_BYTES]
+
+
+def _tag(origin: str) -> bytes:
+    return hashlib.sha256(origin.encode()).digest()[: len(_TO_THE_APP)]
 
 
 def _base64url(data: bytes) -> str:

@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Final
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NoReturn
 
 import uvloop
 
@@ -27,6 +28,22 @@ def run(command: Coroutine[Any, Any, int]) -> int:
     """Run a command on the product's event loop; returns its exit code."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(command)
+
+
+def live(command: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run a server's whole life, and end the process with its exit code; raises what kept it from living.
+
+    All that was begun is ended by then. What may be left are threads of the driver, and of look-ups of names, that wait
+    for somebody who hangs; Python would join them first. What has to last stands in the database.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(command)
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            # Whoever read it may be gone.
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
 
 
 def announce(port: int, workers: int = 1) -> None:
@@ -51,11 +68,29 @@ async def serve(
     raise_file_limit()
     # A parent holds them back until there is somebody to take them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
-    async with Node(config, sockets) as node:
+    node = await _unless(stop, Node(config, sockets).__aenter__())
+    if node is None:
+        return 0
+    try:
         _tune()
         started(node.port)
         await stop.wait()
+    finally:
+        await node.stop()
     return 0
+
+
+async def _unless(stop: asyncio.Event, starting: Coroutine[Any, Any, Node]) -> Node | None:
+    """What is started, or None where it is to end before: nobody has to wait for a database that hangs at the start."""
+    start, told = asyncio.create_task(starting), asyncio.create_task(stop.wait())
+    await asyncio.wait({start, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if start.done():
+        return start.result()
+    start.cancel()
+    with suppress(asyncio.CancelledError):
+        return await start
+    return None
 
 
 def _tune() -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from everreach.errors import DatabaseError
 from everreach.logs import describe
+from everreach.rests import Rests
 from everreach.scan import Scan
 from storage.raw_data import EndedJob, RawData
 
@@ -13,6 +14,7 @@ LOOK_SECONDS: Final = 60.0
 """How often a node looks for what is due. One statement that finds nothing, as a rule."""
 
 _DUE_LIMIT: Final = 100
+_FAILURES: Final = 5  # So many in one look are the database's, and not the jobs'.
 _log = logging.getLogger(__name__)
 
 
@@ -22,6 +24,7 @@ class Retention:
     def __init__(self, raw_data: RawData, kept: timedelta) -> None:
         self._raw_data = raw_data
         self._kept = kept
+        self._rests = Rests()
         self._scan = Scan(self._look, "raw data to forget", seconds=LOOK_SECONDS)
 
     def start(self) -> None:
@@ -33,21 +36,21 @@ class Retention:
         await self._scan.stop()
 
     async def _look(self) -> None:
-        before = datetime.now(UTC) - self._kept
-        jobs = await self._raw_data.due(before, _DUE_LIMIT)
-        done = [await self._forgotten(job, before) for job in jobs]
-        if len(jobs) == _DUE_LIMIT and any(done):
+        """Forget what is due. A job for which that fails rests, and keeps no other waiting."""
+        before, failures = datetime.now(UTC) - self._kept, 0
+        jobs = await self._raw_data.due(before, _DUE_LIMIT, self._rests.resting())
+        for job in jobs:
+            try:
+                await self._forget(job, before)
+            except Exception as error:
+                self._rests.lay(job.id)
+                failures += 1
+                if isinstance(error, DatabaseError) or failures == _FAILURES:
+                    raise
+                _log.error("the raw data of job %s could not be forgotten: %s", job.id, describe(error))
+        if len(jobs) == _DUE_LIMIT:
             self._scan.nudge()
 
-    async def _forgotten(self, job: EndedJob, before: datetime) -> bool:
-        try:
-            count = await self._raw_data.forget(job, before)
-        except DatabaseError:
-            raise
-        except Exception as error:
-            # The others must not be kept for the sake of one.
-            _log.error("the raw data of job %s could not be forgotten: %s", job.id, describe(error))
-            return False
-        if count:
+    async def _forget(self, job: EndedJob, before: datetime) -> None:
+        if count := await self._raw_data.forget(job, before):
             _log.info("forgot what was sent of %d contacts that job %s left out", count, job.id)
-        return True

@@ -15,10 +15,10 @@ from cachetools import LRUCache
 from everreach.demand import Demand
 from everreach.documents import View
 from everreach.errors import DatabaseError, JobNotFoundError
-from everreach.followed import Followed, Follower, show_all
+from everreach.followed import Followed, Follower
 from everreach.job import RUNNING, Job, Status
 from everreach.metrics import STREAM_SIGN
-from storage.changes import LIFE_SECONDS, Sign
+from storage.changes import LIFE_SECONDS, Gone, Sign, Told
 from storage.jobs import JobStore
 
 FRAME_SECONDS: Final = 0.25
@@ -28,6 +28,7 @@ STALE_SECONDS: Final = 4 * LIFE_SECONDS
 """How long after its last sign the stream's word still counts; with it everything here ends to be fresh."""
 
 _REMEMBERED: Final = 20_000
+_REMEMBERED_GONE: Final = 1000
 # Other statuses end by something that another node does and the person waits for, such as the consent: the built
 # client looks once when it comes back, and must not be shown what was true a moment before.
 _REMEMBERABLE: Final = RUNNING | {Status.COMPLETED, Status.CANCELLED}
@@ -42,6 +43,8 @@ class Watch:
         self._recent: LRUCache[str, Followed] = LRUCache(_REMEMBERED)
         # Somebody follows these, or reads them just now. Nothing that is told of them is lost.
         self._kept: dict[str, Followed] = {}
+        # Who was let in just before the job was deleted may begin to follow it just after.
+        self._gone: LRUCache[str, None] = LRUCache(_REMEMBERED_GONE)
         self._sign_at: float | None = None
         # Listening, and telling the followers of each job that has changed.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,7 +86,9 @@ class Watch:
             view = await self._read(job_id, user_id)
         if view is None or view.user_id != user_id:
             raise JobNotFoundError
-        return await self._settled(job_id, view) if view.settling else view
+        if view.settling and (view := await self._settled(job_id, view)) is None:
+            raise JobNotFoundError
+        return view
 
     @contextmanager
     def following(self, job_id: str, follower: Follower) -> Iterator[None]:
@@ -92,6 +97,8 @@ class Watch:
             entry.told_at = entry.told_at if entry.followers else time.monotonic()
             entry.followers[follower] = None
             self._demand.joined()
+            if entry.gone:
+                follower.gone()
             try:
                 yield
             finally:
@@ -108,7 +115,7 @@ class Watch:
 
     @contextmanager
     def _keeping(self, job_id: str) -> Iterator[Followed]:
-        entry = self._kept[job_id] = self._known(job_id) or Followed(job_id)
+        entry = self._kept[job_id] = self._known(job_id) or Followed(job_id, gone=job_id in self._gone)
         entry.keepers += 1
         try:
             yield entry
@@ -119,11 +126,17 @@ class Watch:
                 if entry.view:
                     self._recent[job_id] = entry
 
-    async def _settled(self, job_id: str, view: View) -> View:
-        """The cancelled job once its counters are the last ones, or at the end of all patience as it stands."""
+    async def _settled(self, job_id: str, view: View) -> View | None:
+        """The job as it is; a cancelled one once its counters are the last, or at the end of all patience as it stands.
+
+        None where it was deleted meanwhile.
+        """
         with self._keeping(job_id) as entry, suppress(DatabaseError):
             while view.settling and await entry.patience():
-                view = (entry.view if self._fresh else await self._read(job_id, view.user_id)) or view
+                latest = (entry.view if self._fresh else None) or await self._read(job_id, view.user_id)
+                if latest is None:
+                    return None
+                view = latest
         return view
 
     async def _read(self, job_id: str, user_id: str) -> View | None:
@@ -136,7 +149,7 @@ class Watch:
             return entry.view
 
     def _take(self, entry: Followed, job: Job) -> None:
-        if entry.view is None or job.version > entry.view.version:
+        if not entry.gone and (entry.view is None or job.version > entry.view.version):
             entry.view = View.of(job)
             if entry.followers and not entry.telling:
                 entry.telling = True
@@ -151,18 +164,36 @@ class Watch:
                 # A line ends with the end that it shows: that has to be the last word.
                 shown = await self._settled(entry.job_id, entry.view) if entry.view.settling else entry.view
                 entry.told_at = time.monotonic()
-                await show_all(entry, shown)
+                if shown:
+                    await entry.show(shown)
         finally:
             entry.telling = False
+
+    def _compare(self, asked: list[str], found: dict[str, Job | None]) -> None:
+        for job_id in asked:
+            if job_id not in found:
+                self._lose(job_id)
+            elif job := found[job_id]:
+                self.offer(job)
+
+    def _lose(self, job_id: str) -> None:
+        """The job was deleted, and its person with it perhaps: nothing of it is remembered, and nobody follows it."""
+        self._gone[job_id] = None
+        self._recent.pop(job_id, None)
+        if entry := self._kept.get(job_id):
+            entry.gone, entry.view = True, None
+            self._begin(entry.dismiss())
 
     async def _listen(self) -> None:
         async with aclosing(self._demand.changes()) as changes:
             async for told in changes:
                 await self._hear(told)
 
-    async def _hear(self, told: Job | Sign) -> None:
+    async def _hear(self, told: Told) -> None:
         if isinstance(told, Job):
             self.offer(told)
+        elif isinstance(told, Gone):
+            self._lose(told.job_id)
         elif told is Sign.GAP:
             await self._look_again()
         if told is Sign.BEHIND or told is Sign.OVER:
@@ -176,10 +207,9 @@ class Watch:
 
     async def _look_again(self) -> None:
         """Read what is followed, and forget all else: a follower must not stick to what was missed."""
-        while self._kept:
+        while asked := list(self._kept):
             try:
-                for job in await self._jobs.these(list(self._kept)):
-                    self.offer(job)
+                self._compare(asked, await self._jobs.these(asked))
                 break
             except DatabaseError:
                 await asyncio.sleep(LIFE_SECONDS)

@@ -26,7 +26,8 @@ from everreach.app import listen
 from everreach.config import Config
 from everreach.errors import EverReachError
 from everreach.logs import describe
-from everreach.process import ENDINGS, announce, run, serve, told_to_end
+from everreach.parting import Parting
+from everreach.process import ENDINGS, announce, live, serve, told_to_end
 from storage.embedded import EmbeddedMongod
 
 _GRACE_SECONDS: Final = 3.0  # What a clean stop may take beside the pages in flight.
@@ -40,12 +41,13 @@ def serve_together(config: Config, count: int) -> int:
     with ExitStack() as stack:
         told = stack.enter_context(told_to_end())
         sockets = [stack.enter_context(opened) for opened in listen(config)]
-        _Parent(stack.enter_context(_with_database(config)), sockets, told, count).run()
+        parting = Parting(config.everreach_shutdown_seconds)
+        _Parent(stack.enter_context(_with_database(config, parting)), sockets, told, count).run(parting)
     return 0
 
 
 @contextmanager
-def _with_database(config: Config) -> Iterator[Config]:
+def _with_database(config: Config, parting: Parting) -> Iterator[Config]:
     """The settings with the address of a database: where there is none, of one embedded mongod for all workers."""
     if config.mongodb_uri:
         yield config
@@ -58,7 +60,7 @@ def _with_database(config: Config) -> Iterator[Config]:
             thread.join()
         yield config.model_copy(update={"mongodb_uri": SecretStr(uri)})
     finally:
-        asyncio.run(mongod.stop())
+        asyncio.run(mongod.stop(parting.left()))
 
 
 class _Parent:
@@ -74,7 +76,7 @@ class _Parent:
         self._served = False
         self._reason = ""
 
-    def run(self) -> None:
+    def run(self, parting: Parting) -> None:
         """Return once it was told to end and all have ended. Raises EverReachError where no worker could start."""
         # The workers share what is imported by now for as long as no garbage collector writes into it.
         gc.freeze()
@@ -84,6 +86,7 @@ class _Parent:
                     self._hear(place.listen())
                 self._fill()
         finally:
+            parting.begin()
             self._end()
 
     def _reports(self) -> list[Connection]:
@@ -125,18 +128,17 @@ class _Parent:
 
     def _work(self, number: int, report: Connection) -> None:
         """A worker's whole life. What its parent has put off until its own end is not the worker's to do."""
-        code = 1
         try:
             signal.set_wakeup_fd(-1)
             cells.settle(number)
             self._held.close()
-            code = run(self._serve(report))
+            live(self._serve(report))
         except EverReachError as error:
             report.send(error.message)
         except Exception as error:
             report.send(f"A worker stopped on {describe(error)}.")
         finally:
-            os._exit(code)
+            os._exit(1)
 
     async def _serve(self, report: Connection) -> int:
         asyncio.get_running_loop().add_reader(self._lifeline.fileno(), self._orphaned)

@@ -76,8 +76,11 @@ class ContactOutcome(Struct, kw_only=True, frozen=True):
     provider_contact_id: Annotated[str, Meta(description="Its id at the provider.", examples=["people/c4521"])]
     action: Annotated[Literal["created", "updated", "skipped", "failed"], Meta(examples=["skipped"])]
     skip_reason: Annotated[
-        Literal["duplicate", "no_email"] | None,
-        Meta(description="Why it was skipped: there is one with this address, or it has none.", examples=["duplicate"]),
+        Literal["duplicate", "no_email", "unusable_email"] | None,
+        Meta(
+            description="Why it was skipped: there is one with this address, it has no e-mail, or none is an address.",
+            examples=["duplicate"],
+        ),
     ]
     error_message: Annotated[str | None, Meta(description="Why it failed.", examples=[None])]
     contact_id: Annotated[str | None, Meta(description="The contact that it became.", examples=[None])]

@@ -42,7 +42,7 @@ class EventsHandler(FollowHandler):
 
         The same states as the websocket's. An event's `id` is the job's version and its `data` the status document.
         A comment every 25 seconds keeps the line open. The answer ends with the import, and when the token has
-        expired or this server stops: a browser then comes again by itself.
+        expired, the import was erased or this server stops: a browser then comes again by itself.
 
         Pages of other origins than ours are refused, unless the token came in `Authorization`.
         """
@@ -89,6 +89,10 @@ class EventsHandler(FollowHandler):
 
     def ended(self) -> None:
         """End the answer."""
+        self.leave()
+
+    def gone(self) -> None:
+        """End the answer; a client that comes again is told that there is no such job."""
         self.leave()
 
     def expired(self) -> None:

@@ -32,6 +32,10 @@ class FollowHandler(ViewHandler):
         """The last state was sent."""
 
     @abstractmethod
+    def gone(self) -> None:
+        """The job was erased."""
+
+    @abstractmethod
     def expired(self) -> None:
         """The caller's token is no longer good."""
 

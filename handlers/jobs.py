@@ -134,7 +134,7 @@ class RetryHandler(ConsentHandler, JobHandler):
         """Retry a failed import
 
         It goes on where it stopped. Where our access to the account is gone, the answer has an `authorization_url` to
-        open, as that of `start`.
+        open, as that of `start`, and counts as one.
         """
         user_id = caller.user_id
         present = await self.job_of(user_id, job_id)
@@ -151,11 +151,12 @@ class RetryHandler(ConsentHandler, JobHandler):
         self.write_json(Retried(job_id=job_id, provider=name, authorization_url=consent_page))
 
     async def _ask_again(self, job_id: str, user_id: str, name: str) -> str:
-        consent = self.new_consent(job_id, user_id, self.provider(name))
-        ttl = self.services.config.oauth_state_ttl_seconds
-        if await self.services.jobs.reauthorize(consent.state, consent.verifier, ttl) is None:
+        provider = self.provider(name)
+        await self.count_consent(user_id)
+        url = await self.services.consents.ask_again(job_id, user_id, provider, self.web_app())
+        if url is None:
             raise ConflictError("Only a failed import job can be retried.")
-        return consent.url
+        return url
 
 
 class ContactsHandler(JobHandler):
@@ -174,8 +175,9 @@ class ContactsHandler(JobHandler):
         """What became of each contact
 
         One row for each contact that the provider sent: created, skipped or failed, and why. A contact is skipped as
-        `duplicate` where the person has one with that e-mail address already, and as `no_email` where it has none; it
-        fails where the provider sent something that cannot be read or stored.
+        `duplicate` where the person has one with that e-mail address already, as `no_email` where it has none, and as
+        `unusable_email` where it has only some that are no addresses (a remark, a name that leads to nobody outside a
+        company); it fails where the provider sent something that cannot be read or stored.
 
         To read them all, name the last contact of a page as `after` of the next: an `offset` costs the more the larger
         it is. Of one person two pages are looked up at once and twenty wait; more are 429.

@@ -73,15 +73,16 @@ def operation(
     *,
     answers: tuple[Answer, ...],
     takes: tuple[Parameter, ...] = (),
-    errors: tuple[type[ApiError], ...] | None = (),
+    errors: tuple[type[ApiError], ...] = (),
     anyone: bool = False,
+    whatever_comes: bool = False,
 ) -> Callable[[Method], Method]:
     """Call the method with the `caller`, unless it is for anyone, and with each parameter that it takes.
 
-    `errors` are those beside what may befall any request, and any caller; None where the answer never is one.
+    `errors` are those beside what may befall any request, and any caller; only they where it answers `whatever_comes`.
     """
     common = EVERYWHERE if anyone else (*EVERYWHERE, UnauthorizedError, KeysAwayError)
-    possible = () if errors is None else (*common, *errors)
+    possible = errors if whatever_comes else (*common, *errors)
 
     readers = [(parameter.keyword, parameter.read) for parameter in takes if isinstance(parameter, Given)]
     form = any(isinstance(parameter, Sent) for parameter in takes)

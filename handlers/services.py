@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from everreach.config import Config
+from everreach.consent import Consents
+from everreach.oauth_state import StateMaker
+from everreach.owned import OwnedTasks
 from everreach.runner import Runner
 from everreach.tokens import Authenticator
 from everreach.vault import Vault
@@ -28,6 +31,9 @@ class Services:
     pages: Pages
     providers: Mapping[str, Provider]
     vault: Vault
+    states: StateMaker
+    consents: Consents
+    tasks: OwnedTasks
     runner: Runner
     watch: Watch
     followers: Followers

@@ -1,11 +1,10 @@
 """Start: a new job, and where its person gives consent."""
 
 import uuid
-from typing import Final, NamedTuple
+from typing import Final
 
 from everreach.errors import InvalidProviderError, NotConfiguredError, TooManyRequestsError, UnavailableError
 from everreach.logs import about_job
-from everreach.oauth_state import State, challenge, new_state, new_verifier
 from everreach.tokens import Caller
 from handlers.base import BaseHandler
 from handlers.bodies import Started
@@ -15,14 +14,6 @@ from providers import REGISTRY
 from providers.base import Provider
 
 _PROVIDER: Final = PathPart("provider", "Whose contacts to import.", "google", [kind.name for kind in REGISTRY])
-
-
-class Consent(NamedTuple):
-    """One question to a person: what the job keeps of its state, the sealed PKCE verifier, and the page's address."""
-
-    state: State
-    verifier: str
-    url: str
 
 
 class ConsentHandler(BaseHandler):
@@ -39,12 +30,13 @@ class ConsentHandler(BaseHandler):
             raise NotConfiguredError(message, provider.setup_url)
         return provider
 
-    def new_consent(self, job_id: str, user_id: str, provider: Provider) -> Consent:
-        """What a job needs to ask for one consent."""
-        verifier = new_verifier()
-        text, state = new_state(job_id, user_id)
-        sealed = self.services.vault.seal(verifier, job_id=job_id, user_id=user_id, field="pkce_verifier")
-        return Consent(state, sealed, provider.authorization_url(text, challenge(verifier)))
+    async def count_consent(self, user_id: str) -> None:
+        """Count one consent that is asked for. Raises TooManyRequestsError."""
+        await self.services.limits.hit(self.services.config.start_rate, "start", user_id)
+
+    def web_app(self) -> str | None:
+        """The origin of the web app that asks, to which its person comes back; None for the app on a phone."""
+        return self.services.config.frontend_of(self.request.headers.get("Origin"))
 
 
 class StartHandler(ConsentHandler):
@@ -63,13 +55,11 @@ class StartHandler(ConsentHandler):
         Makes a job that waits for consent, and says where to give it. Open `authorization_url` in the system browser:
         Google refuses to sign people in inside a web view. The address serves once and for ten minutes.
 
-        Five in any hour for each person.
+        Five in any hour for each person, together with retries that ask for a new consent.
         """
-        user_id, config = caller.user_id, self.services.config
         provider = self.provider(name)
-        await self.services.limits.hit(config.start_rate, "start", user_id)
+        await self.count_consent(caller.user_id)
         job_id = str(uuid.uuid4())
         about_job(job_id)
-        consent = self.new_consent(job_id, user_id, provider)
-        await self.services.jobs.create(consent.state, name, consent.verifier, config.oauth_state_ttl_seconds)
-        self.write_json(Started(job_id=job_id, authorization_url=consent.url, provider=name))
+        url = await self.services.consents.begin(job_id, caller.user_id, provider, self.web_app())
+        self.write_json(Started(job_id=job_id, authorization_url=url, provider=name))

@@ -150,6 +150,9 @@ class _Wait:
         if view.version > self._since or view.ended:
             self.leave()
 
+    def gone(self) -> None:
+        self.leave()
+
     def beat(self) -> None:
         """A client that waits for less than a minute needs no sign of life."""
 

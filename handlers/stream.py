@@ -22,6 +22,7 @@ ENDED: Final = 1000
 GOING_AWAY: Final = 1001
 UNSUPPORTED: Final = 1003
 EXPIRED: Final = 4401
+ERASED: Final = 4404
 
 _PROTOCOL: Final = "bearer"
 _MESSAGE_LIMIT: Final = 1024  # Bytes: a client has nothing to say.
@@ -56,9 +57,10 @@ class StreamHandler(FollowHandler, WebSocketHandler):
         The token comes in `Authorization`, or as the second of two subprotocols, because browsers cannot set a header
         here: `new WebSocket(url, ["bearer", token])`. The server answers `bearer`.
 
-        It closes with 1000 when the import has ended, with 4401 when the token has expired, and with 1001 when this
-        server stops: connect again then. Strangers are refused before the upgrade, and so are pages of
-        other origins than ours, unless the token came in `Authorization`: a native client may name any `Origin`.
+        It closes with 1000 when the import has ended, with 4401 when the token has expired, with 4404 when the import
+        was erased, and with 1001 when this server stops: connect again then. Strangers are refused before the upgrade,
+        and so are pages of other origins than ours, unless the token came in `Authorization`: a native client may name
+        any `Origin`.
         """
         self._refuse_what_is_no_handshake()
         self._caller, self._first = caller, await self.admit(job_id, caller)
@@ -128,6 +130,10 @@ class StreamHandler(FollowHandler, WebSocketHandler):
     def ended(self) -> None:
         """Say goodbye."""
         self.close(ENDED, "The import has ended.")
+
+    def gone(self) -> None:
+        """Say that there is no such job any more."""
+        self.close(ERASED, "There is no such import any more.")
 
     def expired(self) -> None:
         """Say that a new token is needed."""

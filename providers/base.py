@@ -14,6 +14,7 @@ from everreach.config import OAuthClient
 from everreach.contact import Page
 from everreach.errors import ProviderError, ReconnectError, ThrottledError, TokenRejectedError, TransientError
 from everreach.metrics import of_provider
+from everreach.origins import serialized
 from everreach.pace import paced
 from providers.http import Http, Reply
 from providers.tolerant import decode, detail
@@ -21,6 +22,14 @@ from providers.tolerant import decode, detail
 PAGE_SIZE: Final = 1000
 """Contacts asked for at once: the most that Google and Graph give."""
 
+OPERATORS_ERRORS: Final = frozenset(
+    {"invalid_client", "unauthorized_client", "redirect_uri_mismatch", "invalid_scope", "unsupported_grant_type"}
+)
+"""What a token endpoint says where only the operator can mend it, https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
+
+_OAUTH_ERRORS: Final = OPERATORS_ERRORS | {
+    "invalid_request", "invalid_grant", "interaction_required", "consent_required", "temporarily_unavailable"
+}  # fmt: skip
 _DEFAULT_LIFETIME_SECONDS: Final = 3600
 
 Total = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -104,6 +113,10 @@ class Provider(ABC):
             **self.authorize_extras,
         }
         return f"{self._authorize_url}?{urlencode(query)}"
+
+    def is_issuer(self, text: str) -> bool:
+        """Whether a callback's `iss` names this provider, https://www.rfc-editor.org/rfc/rfc9207#section-2.4."""
+        return text == serialized(self._authorize_url)
 
     @final
     async def exchange(self, code: str, verifier: str) -> Grant:
@@ -195,9 +208,14 @@ class Provider(ABC):
                 raise self._token_refusal(reply)
 
     def _token_refusal(self, reply: Reply) -> ProviderError:
+        word = detail(reply.body, _TokenError).error
+        refusal = self._token_error(reply, word)
+        refusal.oauth_error = word if word in _OAUTH_ERRORS else None
+        return refusal
+
+    def _token_error(self, reply: Reply, error: str | None) -> ProviderError:
         if reply.status in {408, 429} or reply.status >= 500:
             return self._refusal(reply)
-        error = detail(reply.body, _TokenError).error
         if error in {"invalid_grant", "interaction_required", "consent_required"}:
             return ReconnectError()
         if error == "temporarily_unavailable":

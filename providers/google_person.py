@@ -3,14 +3,16 @@
 https://developers.google.com/people/api/rest/v1/people#Person
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Final, TypeVar
 
 import msgspec
 
-from everreach.contact import Address, Contact, Entry, Labelled, Organization
-from providers.shape import address, contact, entry, joined, labelled, organization
+from everreach.contact import Address, Entry, Organization
+from providers.shape import address, entry, joined, organization
 from providers.tolerant import detail
+
+_NOTHING: Final = msgspec.Raw(b"null")
 
 
 class _Source(msgspec.Struct, gc=False):
@@ -24,33 +26,36 @@ class _PersonMetadata(msgspec.Struct, gc=False):
 
 class _Metadata(msgspec.Struct, gc=False):
     primary: bool | None = None
+    source: _Source | None = None
 
 
-class _Field(msgspec.Struct, gc=False, omit_defaults=True):
-    metadata: _Metadata | None = None
-    type: str | None = None
+class _Sourced(msgspec.Struct, gc=False, omit_defaults=True):
+    """A field that several sources may fill; its metadata is read only where one of several has to be chosen."""
 
-    @property
-    def primary(self) -> bool:
-        return self.metadata is not None and self.metadata.primary is True
+    metadata: msgspec.Raw = _NOTHING
 
 
-F = TypeVar("F", bound=_Field)
+S = TypeVar("S", bound=_Sourced)
 
 
-class _Name(_Field, gc=False, omit_defaults=True, rename="camel"):
+class _Name(_Sourced, gc=False, omit_defaults=True, rename="camel"):
     display_name: str | None = None
     unstructured_name: str | None = None
+    honorific_prefix: str | None = None
     given_name: str | None = None
+    middle_name: str | None = None
     family_name: str | None = None
+    honorific_suffix: str | None = None
 
 
-class _Value(_Field, gc=False, omit_defaults=True, rename="camel"):
+class _Value(_Sourced, gc=False, omit_defaults=True, rename="camel"):
+    type: str | None = None
     value: str | None = None
     canonical_form: str | None = None
 
 
-class _Address(_Field, gc=False, omit_defaults=True, rename="camel"):
+class _Address(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
+    type: str | None = None
     formatted_value: str | None = None
     street_address: str | None = None
     city: str | None = None
@@ -59,7 +64,8 @@ class _Address(_Field, gc=False, omit_defaults=True, rename="camel"):
     country: str | None = None
 
 
-class _Organization(_Field, gc=False, omit_defaults=True):
+class _Organization(msgspec.Struct, gc=False, omit_defaults=True):
+    type: str | None = None
     name: str | None = None
     title: str | None = None
     department: str | None = None
@@ -80,8 +86,17 @@ class _Person(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
 def entry_of(position: str | None, place: int, sent: msgspec.Raw) -> Entry:
     """The entry for one of `connections`: the `place`-th of the page at `position`."""
     person = detail(sent, _Person)
-    id_ = _contact_id(person) or person.resource_name
-    return entry(id_, person.etag, _contact(person), sent, f"{position}:{place}")
+    return entry(
+        _contact_id(person) or person.resource_name,
+        person.etag,
+        sent,
+        (position, place),
+        names=_names(person),
+        emails=[(item.value, None, item.type) for item in _own_first(person.email_addresses)],
+        phones=[(item.value, item.canonical_form, item.type) for item in _own_first(person.phone_numbers)],
+        addresses=[_address(item) for item in person.addresses if item] if person.addresses else (),
+        organizations=[_organization(item) for item in person.organizations if item] if person.organizations else (),
+    )
 
 
 def _contact_id(person: _Person) -> str | None:
@@ -92,40 +107,31 @@ def _contact_id(person: _Person) -> str | None:
     return None
 
 
-def _contact(person: _Person) -> Contact:
-    return contact(
-        names=_names(person),
-        emails=[labelled(item.value, item.type, item.primary) for item in person.email_addresses or () if item],
-        phones=[_phone(item) for item in person.phone_numbers or () if item],
-        addresses=[_address(item) for item in person.addresses or () if item],
-        organizations=[_organization(item) for item in person.organizations or () if item],
-    )
-
-
 def _names(person: _Person) -> Iterator[str | None]:
     """What a person may be called, the best first; only as many are looked for as are needed."""
-    name = _primary(person.names) or _Name()
-    yield name.display_name
-    yield name.unstructured_name
-    yield joined(name.given_name, name.family_name)
-    yield (_primary(person.nicknames) or _Value()).value
+    for name in _own_first(person.names):
+        yield name.display_name
+        yield name.unstructured_name
+        yield joined(name.honorific_prefix, name.given_name, name.middle_name, name.family_name, name.honorific_suffix)
+    for nickname in _own_first(person.nicknames):
+        yield nickname.value
 
 
-def _primary(items: Sequence[F | None] | None) -> F | None:
-    # A person merged from several sources has several names, and their order says nothing.
-    first = None
-    for item in items or ():
-        if item and item.primary:
-            return item
-        first = first or item
-    return first
+def _own_first(items: list[S | None] | None) -> list[S]:
+    """What the person typed into the contact, then what a linked profile says; of each the primary first.
+
+    A person merged from several sources has names of each, and their order says nothing.
+    """
+    present = list(filter(None, items)) if items else []
+    return sorted(present, key=_rank) if len(present) > 1 else present
 
 
-def _phone(item: _Value) -> Labelled | None:
-    return labelled(item.canonical_form or item.value, item.type, item.primary)
+def _rank(item: _Sourced) -> tuple[bool, bool]:
+    said = detail(item.metadata, _Metadata)
+    return not (said.source and said.source.type == "CONTACT"), said.primary is not True
 
 
-def _address(item: _Address) -> Address:
+def _address(item: _Address) -> Address | None:
     return address(
         item.type,
         formatted=item.formatted_value,
@@ -137,5 +143,5 @@ def _address(item: _Address) -> Address:
     )
 
 
-def _organization(item: _Organization) -> Organization:
+def _organization(item: _Organization) -> Organization | None:
     return organization(item.type, name=item.name, title=item.title, department=item.department)

@@ -3,6 +3,7 @@
 https://learn.microsoft.com/graph/api/user-list-contacts
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Final, TypeVar
@@ -13,19 +14,21 @@ import msgspec
 from everreach.config import Config
 from everreach.contact import Entries, Page
 from everreach.errors import ListingExpiredError, ProviderError
+from everreach.origins import serialized
 from providers.base import PAGE_SIZE, Account, Grant, Provider, Total
 from providers.http import Http, Reply
 from providers.microsoft_contact import entry_of
 from providers.tolerant import detail
 
 _SELECT: Final = (
-    "$select=id,parentFolderId,displayName,givenName,surname,nickName,fileAs,emailAddresses,mobilePhone,homePhones,"
-    "businessPhones,homeAddress,businessAddress,otherAddress,companyName,jobTitle,department"
+    "$select=id,parentFolderId,displayName,title,givenName,middleName,surname,generation,nickName,fileAs,emailAddresses,"
+    "mobilePhone,homePhones,businessPhones,homeAddress,businessAddress,otherAddress,companyName,jobTitle,department"
 )
 _GRAPH: Final = "https://graph.microsoft.com"
 # An id that does not change when its contact moves to another folder; it has to be asked for on every request.
 _HEADERS: Final = {"Prefer": 'IdType="ImmutableId"'}
 _FOLDER_LIMIT: Final = 1000
+_TENANT: Final = re.compile(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/v2\.0")
 
 
 class _Placed(msgspec.Struct, rename="camel"):
@@ -84,6 +87,11 @@ class Microsoft(Provider):
         client = config.oauth_client(self.name)
         super().__init__(client, config.microsoft_authorize_url, config.microsoft_token_url, http)
         self._me = f"{config.microsoft_graph_url}/v1.0/me"
+
+    def is_issuer(self, text: str) -> bool:
+        """Each tenant has an issuer of its own, https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer."""
+        own = serialized(self._authorize_url) or ""
+        return text.startswith(own) and _TENANT.fullmatch(text.removeprefix(own)) is not None
 
     def allows_contacts(self, grant: Grant) -> bool:
         """Microsoft names scopes with or without their resource, and in any case."""

@@ -3,14 +3,17 @@
 https://learn.microsoft.com/graph/api/resources/contact
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
-from everreach.contact import Address, Contact, Entry
-from providers.shape import address, contact, entry, joined, labelled, organization
+from everreach.contact import Address, Entry
+from providers.shape import Sent, address, entry, joined, organization
 from providers.tolerant import detail
 
 
 class _Email(msgspec.Struct, gc=False, omit_defaults=True):
+    name: str | None = None
     address: str | None = None
 
 
@@ -26,8 +29,11 @@ class _Contact(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
     id: str | None = None
     etag: str | None = msgspec.field(default=None, name="@odata.etag")
     display_name: str | None = None
+    title: str | None = None
     given_name: str | None = None
+    middle_name: str | None = None
     surname: str | None = None
+    generation: str | None = None
     nick_name: str | None = None
     file_as: str | None = None
     email_addresses: list[_Email | None] | None = None
@@ -45,25 +51,36 @@ class _Contact(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
 def entry_of(position: str, place: int, sent: msgspec.Raw) -> Entry:
     """The entry for one of `value`: the `place`-th of the page at `position`."""
     item = detail(sent, _Contact)
-    return entry(item.id, item.etag, _contact(item), sent, f"{position}:{place}")
-
-
-def _contact(item: _Contact) -> Contact:
-    numbers = [
-        *[(item.mobile_phone, "mobile")],
-        *((number, "home") for number in item.home_phones or ()),
-        *((number, "work") for number in item.business_phones or ()),
-    ]
-    return contact(
-        names=(item.display_name, joined(item.given_name, item.surname), item.nick_name, item.file_as),
-        emails=[labelled(email.address, None, False) for email in item.email_addresses or () if email],
-        phones=[labelled(number, type_, False) for number, type_ in numbers],
-        addresses=list(_addresses(item)),
+    return entry(
+        item.id,
+        item.etag,
+        sent,
+        (position, place),
+        names=_names(item),
+        # Where Exchange's own name stands in place of an address, that is often in the name.
+        emails=[(email.address, email.name, None) for email in item.email_addresses or () if email],
+        phones=_phones(item),
+        addresses=_addresses(item),
         organizations=[organization("work", name=item.company_name, title=item.job_title, department=item.department)],
     )
 
 
-def _addresses(item: _Contact) -> list[Address]:
+def _names(item: _Contact) -> Iterator[str | None]:
+    yield item.display_name
+    yield joined(item.title, item.given_name, item.middle_name, item.surname, item.generation)
+    yield item.nick_name
+    yield item.file_as
+
+
+def _phones(item: _Contact) -> list[Sent]:
+    return [
+        *([(item.mobile_phone, None, "mobile")] if item.mobile_phone else ()),
+        *([(number, None, "home") for number in item.home_phones] if item.home_phones else ()),
+        *([(number, None, "work") for number in item.business_phones] if item.business_phones else ()),
+    ]
+
+
+def _addresses(item: _Contact) -> list[Address | None]:
     kinds = (("home", item.home_address), ("work", item.business_address), ("other", item.other_address))
     return [
         address(
@@ -75,5 +92,5 @@ def _addresses(item: _Contact) -> list[Address]:
             country=sent.country_or_region,
         )
         for kind, sent in kinds
-        if sent
+        if sent and (sent.street or sent.city or sent.state or sent.postal_code or sent.country_or_region)
     ]

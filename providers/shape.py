@@ -1,113 +1,139 @@
-"""From a provider's fields to the shape of a contact: what is blank is dropped, the primary comes first."""
+"""From a provider's fields to the shape of a contact: each in its normal form, no blanks, the primary first."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from typing import Final, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar, cast
 
-from everreach.contact import Address, Contact, Entry, Labelled, Organization, email_key
+from everreach.contact import Address, Contact, Entry, Labelled, Organization, Phone, Unaddressed
+from everreach.emails import read_emails
+from everreach.phones import read_phones
+from everreach.texts import TEXT_LIMIT, lines, text
 
-TEXT_LIMIT: Final = 1000
-"""Characters kept of any one text; a longer one is cut."""
+Sent = tuple[str | None, str | None, str | None]
+"""An e-mail or a phone as received: what was typed, what the provider has beside it, its type.
+
+Beside an e-mail is a text that may hold the address where the field does not, beside a phone its form in E.164.
+"""
 
 ITEMS_LIMIT: Final = 100
 """E-mails, phones, addresses and organizations kept of one contact: as many as Google's listing gives."""
 
+_TYPES: Final = frozenset({None, "home", "work", "other", "mobile", "main"})
+# What programs write where a person has no name. Null with a capital is a family's name.
+_NO_NAMES: Final = frozenset({"undefined", "undefined undefined", "null", "null null", "(null)", "(null) (null)"})
 
-def entry(id_: str | None, etag: str | None, made: Contact, raw: object, place: str) -> Entry:
-    """The entry for a contact; one without an id fails, and is known by its `place` in the listing instead."""
-    if not id_ or len(id_) > TEXT_LIMIT:
-        known_by = f"unidentified-{hashlib.sha256(place.encode()).hexdigest()[:24]}"
-        return Entry(known_by, None, None, raw, "The provider sent something that is no contact: it has no id.")
-    return Entry(id_, _text(etag), made, raw)
+Item = TypeVar("Item", bound=Labelled)
 
 
-def contact(
+def entry(
+    id_: str | None,
+    etag: str | None,
+    raw: object,
+    place: tuple[object, int],
     *,
     names: Iterable[str | None],
-    emails: Iterable[Labelled | None],
-    phones: Iterable[Labelled | None],
-    addresses: Sequence[Address],
-    organizations: Sequence[Organization],
-) -> Contact:
-    """The contact. Its name is the first of `names` that is not blank, else its organization, e-mail or phone."""
-    key, addressable = _addressable(emails)
-    numbers = _primary_first([phone for phone in phones if phone])
-    firms = [item for item in organizations if len(item) > 1][:ITEMS_LIMIT] if organizations else []
-    phone = numbers[0]["value"] if numbers else None
-    return {
-        "display_name": _first(names)
-        or _first([firm.get("name") for firm in firms])
+    emails: Sequence[Sent],
+    phones: Sequence[Sent],
+    addresses: Sequence[Address | None],
+    organizations: Sequence[Organization | None],
+) -> Entry:
+    """The entry for a contact, which was received as `raw`.
+
+    Its name is the first of `names` that is not blank, else its organization, e-mail or phone. The first of `emails`
+    that is an address is the primary, and so is the first of `phones`. A contact without an id fails, and is known by
+    its `place` in the listing instead: a position, and the number in the page there.
+    """
+    if not id_ or len(id_) > TEXT_LIMIT:
+        known_by = f"unidentified-{hashlib.sha256('{}:{}'.format(*place).encode()).hexdigest()[:24]}"
+        return Entry(known_by, None, None, raw, "The provider sent something that is no contact: it has no id.")
+    key, addressable, unaddressed = _emails(emails)
+    phone, numbers = _phones(phones)
+    firms = list(filter(None, organizations))[:ITEMS_LIMIT] if organizations else []
+    contact: Contact = {
+        "display_name": _name(names)
+        or _name(firm.get("name") for firm in firms)
         or (addressable[0]["value"] if addressable else phone),
         "email": key,
         "phone": phone,
         "emails": addressable,
         "phones": numbers,
-        "addresses": [item for item in addresses if len(item) > 1][:ITEMS_LIMIT] if addresses else [],
+        "addresses": list(filter(None, addresses))[:ITEMS_LIMIT] if addresses else [],
         "organizations": firms,
     }
+    return Entry(id_, (etag and etag.strip()[:TEXT_LIMIT]) or None, contact, raw, None, unaddressed)
 
 
-def labelled(value: str | None, type_: str | None, primary: bool) -> Labelled | None:
-    """An e-mail address or a phone number, None where it is blank."""
-    text = _text(value)
-    return {"value": text, "type": _text(type_), "primary": primary} if text else None
+def address(type_: str | None, **parts: str | None) -> Address | None:
+    """A postal address of the parts that are not blank; None without any."""
+    made: Address | None = _parts(type_, parts, lines)
+    return made
 
 
-def address(type_: str | None, **parts: str | None) -> Address:
-    """A postal address of the parts that are not blank."""
-    return cast("Address", _parts(type_, parts))
-
-
-def organization(type_: str | None, **parts: str | None) -> Organization:
-    """An organization of the parts that are not blank."""
-    return cast("Organization", _parts(type_, parts))
+def organization(type_: str | None, **parts: str | None) -> Organization | None:
+    """An organization of the parts that are not blank; None without any."""
+    made: Organization | None = _parts(type_, parts, text)
+    return made
 
 
 def joined(*parts: str | None) -> str:
-    """The parts that there are, with a space between."""
-    return " ".join(part for part in parts if part)
+    """The parts of a name that there are, with a space between."""
+    return " ".join(part for part in map(text, parts) if part and part not in _NO_NAMES)
 
 
-def _parts(type_: str | None, parts: dict[str, str | None]) -> dict[str, str | None]:
-    kept = {"type": _text(type_)}
+def _parts(type_: str | None, parts: dict[str, str | None], clean: Callable[[str], str | None]) -> Any:
+    kept = {"type": type_ if type_ in _TYPES else text(type_)}
     for name, part in parts.items():
-        if part and (text := part.strip()[:TEXT_LIMIT]):
-            kept[name] = text
-    return kept
+        if part:
+            # The short way of both kinds of text, without a call: a page has thousands of these.
+            plain = part.isascii() and part.isprintable() and len(part) <= TEXT_LIMIT
+            if cleaned := part.strip() if plain else clean(part):
+                kept[name] = cleaned
+    return kept if len(kept) > 1 else None
 
 
-def _addressable(emails: Iterable[Labelled | None]) -> tuple[str | None, list[Labelled]]:
-    """The key, and the e-mails that are addresses, each once: Google keeps twins that differ in case only."""
-    unique: dict[str, Labelled] = {}
-    for email in emails:
-        if email and (key := email_key(email["value"])):
-            twin = unique.setdefault(key, email)
-            twin["primary"] = twin["primary"] or email["primary"]
-    ordered = _primary_first(list(unique.values()))
-    for key, email in unique.items():
-        if email is ordered[0]:
-            return key, ordered
-    return None, ordered
-
-
-def _primary_first(items: list[Labelled]) -> list[Labelled]:
-    """The same with the one marked primary in front; without a mark the first becomes the primary."""
-    if not items:
-        return items
-    if len(items) == 1:
-        items[0]["primary"] = True
-        return items
-    chosen = next((item for item in items if item["primary"]), items[0])
-    chosen["primary"] = True
-    return [chosen, *(item for item in items if item is not chosen)][:ITEMS_LIMIT]
-
-
-def _first(texts: Iterable[str | None]) -> str | None:
-    for candidate in texts:
-        if candidate and (text := _text(candidate)):
-            return text
+def _name(candidates: Iterable[str | None]) -> str | None:
+    for candidate in candidates:
+        if candidate and (name := text(candidate)) and name not in _NO_NAMES:
+            return name
     return None
 
 
-def _text(value: str | None) -> str | None:
-    return (value.strip()[:TEXT_LIMIT] or None) if value else None
+def _emails(sent: Sequence[Sent]) -> tuple[str | None, list[Labelled], Unaddressed]:
+    """The key, the e-mails that are addresses, and what to say where there is none."""
+    found: list[tuple[str, Labelled]] = []
+    for value, beside, type_ in sent:
+        for shown, key in (value and read_emails(value)) or (beside and read_emails(beside)) or ():
+            kind = type_ if type_ in _TYPES else text(type_)
+            found.append((key, {"value": shown, "type": kind, "primary": not found}))
+    if found:
+        return found[0][0], _once(found), "no_email"
+    return None, [], "unusable_email" if any(text(value) for value, *_ in sent) else "no_email"
+
+
+def _phones(sent: Sequence[Sent]) -> tuple[str | None, list[Phone]]:
+    """The primary's number, and the phones."""
+    found: list[tuple[str, Phone]] = []
+    for value, canonical, type_ in sent:
+        if value or canonical:
+            for shown, e164, identity in read_phones(value or "", canonical):
+                phone: Phone = {"value": shown, "type": type_ if type_ in _TYPES else text(type_), "primary": not found}
+                if e164:
+                    phone["e164"] = e164
+                found.append((identity, phone))
+    if not found:
+        return None, []
+    numbers = _once(found)
+    # With an extension the identity is longer.
+    return found[0][0] if numbers[0].get("e164") == found[0][0] else numbers[0]["value"], numbers
+
+
+def _once(found: list[tuple[str, Item]]) -> list[Item]:
+    """Each item once: Google keeps e-mails that differ in case only. A twin adds what the first does not know."""
+    if len(found) == 1:
+        return [found[0][1]]
+    unique: dict[str, Item] = {}
+    for key, item in found:
+        first = unique.setdefault(key, item)
+        if first is not item:
+            unique[key] = cast("Item", {**item, **{name: value for name, value in first.items() if value}})
+    return list(unique.values())[:ITEMS_LIMIT]

@@ -16,6 +16,9 @@ NOW = "$$NOW"
 NEVER = "$$REMOVE"
 """As `not_before`: the engine need not look at this job again by itself."""
 
+RETRY_WINDOW_SECONDS = 86400
+"""How long a failed job keeps its tokens so that it can be retried without a new consent."""
+
 DUE: Document = {"$expr": {"$lte": ["$not_before", NOW]}}
 RUNNING_FILTER: Document = {"status": {"$in": sorted(RUNNING)}}
 _AS_IT_STANDS = {

@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from motor.motor_asyncio import AsyncIOMotorChangeStream
 from pymongo.errors import OperationFailure, PyMongoError
@@ -21,13 +21,21 @@ LIFE_SECONDS: Final = 0.5
 """How often, at the least, the stream says that nothing was missed."""
 
 _PAUSE_SECONDS: Final = 0.5
-_CLOSING_SECONDS: Final = 1.0
+_CLOSING_SECONDS: Final = 0.5
+_VERSION: Final = "updateDescription.updatedFields.version"
 # Only what somebody may see: a lease that is renewed raises no version. No token travels with it.
+_SEEN: Final = {"$or": [{"operationType": {"$in": ["replace", "delete"]}}, {_VERSION: {"$exists": True}}]}
 _PIPELINE: Final[list[Document]] = [
-    {"$match": {"$or": [{"updateDescription.updatedFields.version": {"$exists": True}}, {"operationType": "replace"}]}},
+    {"$match": _SEEN},
     {"$unset": [f"fullDocument.{name}" for name in ("access_token", "refresh_token", "pkce_verifier", "state_hash")]},
 ]
 _log = logging.getLogger(__name__)
+
+
+class Gone(NamedTuple):
+    """A job was deleted."""
+
+    job_id: str
 
 
 class Sign(Enum):
@@ -43,15 +51,19 @@ class Sign(Enum):
     """Nobody needs the stream for now: nothing is told until it is opened again."""
 
 
+Told: TypeAlias = Job | Gone | Sign
+"""What the stream says."""
+
+
 class JobChanges:
     """The jobs that change, on whatever node."""
 
     def __init__(self, database: Database) -> None:
         self._jobs = database.get_collection(JOBS, read_concern=ReadConcern("majority"))
 
-    async def follow(self) -> AsyncGenerator[Job | Sign, None]:
-        """Each changed job as it is now, and signs; a GAP comes first. Never ends, and outlives the database's absence.
-        Close it when you need no more, so that the database forgets the stream, too.
+    async def follow(self) -> AsyncGenerator[Told, None]:
+        """Each changed job as it is now, those that are gone, and signs; a GAP comes first. Never ends, and outlives
+        the database's absence. Close it when you need no more, so that the database forgets the stream, too.
 
         A stream that breaks is taken up where it was. Only where the database no longer knows that place, which it says
         with error 286, it begins anew behind a GAP.
@@ -79,7 +91,7 @@ class JobChanges:
             await asyncio.sleep(_PAUSE_SECONDS * random.random())  # noqa: S311
 
 
-async def _told(stream: "AsyncIOMotorChangeStream[Document]", *, resumed: bool) -> AsyncGenerator[Job | Sign, None]:
+async def _told(stream: "AsyncIOMotorChangeStream[Document]", *, resumed: bool) -> AsyncGenerator[Told, None]:
     # Only the first answer proves that the stream is open; what happens from then on is not missed.
     change = await stream.try_next()
     if not resumed:
@@ -87,6 +99,8 @@ async def _told(stream: "AsyncIOMotorChangeStream[Document]", *, resumed: bool) 
     while stream.alive:  # type: ignore[truthy-function]  # The library's types call a property a method.
         if change is None:
             yield Sign.CURRENT
+        elif change["operationType"] == "delete":
+            yield Gone(change["documentKey"]["_id"])
         elif (document := change.get("fullDocument")) and (job := if_readable(document)):
             yield job
         change = await stream.try_next()

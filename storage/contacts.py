@@ -141,7 +141,7 @@ def _prepared(contacts: Template, rows: Template, ids: ObjectIds, entry: Entry) 
     if contact is None:
         row.fail(entry.error or _UNSTORABLE, entry.raw)
     elif contact["email"] is None:
-        row.skip("no_email", entry.raw)
+        row.skip(entry.unaddressed, entry.raw)
     else:
         row.contact_id = next(ids)
         document = _storable(contacts, entry, contact, row)

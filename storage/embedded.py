@@ -56,17 +56,23 @@ class EmbeddedMongod:
         self._mongod = MongodProcess(self._folder)
         self._lock: int | None = None
         self._turn = threading.Lock()
+        self._stopping = False
 
     async def start(self) -> str:
         """Return the URI, once majority writes, transactions and change streams work. Takes about half a second.
 
         Raises DatabaseError, with one sentence to act on, where there is no mongod, it ends, or the folder is in use.
         """
+        self._stopping = False
         return await asyncio.to_thread(self._start)
 
-    async def stop(self) -> None:
-        """End the mongod cleanly and free the folder; takes about a second, and does nothing the second time."""
-        await asyncio.to_thread(self._stop)
+    async def stop(self, seconds: float | None = None) -> None:
+        """End the mongod cleanly and free the folder; takes about a second, and does nothing the second time.
+
+        It is killed if it has not ended after so many seconds, by default five.
+        """
+        self._stopping = True
+        await asyncio.to_thread(self._stop, seconds)
 
     def _start(self) -> str:
         # A start() that was cancelled goes on in its thread; stop() waits here until it can end what that has begun.
@@ -80,13 +86,13 @@ class EmbeddedMongod:
                 self._release(lock)
                 raise
 
-    def _stop(self) -> None:
+    def _stop(self, seconds: float | None = None) -> None:
         with self._turn:
             if self._lock is not None:
-                self._release(self._lock)
+                self._release(self._lock, seconds)
 
-    def _release(self, lock: int) -> None:
-        self._mongod.end()
+    def _release(self, lock: int, seconds: float | None = None) -> None:
+        self._mongod.end(seconds)
         with suppress(OSError):
             _remember(self._folder, _last_port(self._folder), None)
         os.close(lock)
@@ -124,6 +130,8 @@ class EmbeddedMongod:
         return False
 
     def _pause(self, deadline: float) -> None:
+        if self._stopping:
+            raise DatabaseError("The embedded MongoDB was stopped before it was ready.")
         if time.monotonic() > deadline:
             raise DatabaseError(f"The embedded MongoDB was not ready within a minute; its log is {self._mongod.log}.")
         time.sleep(_STEP_SECONDS)

@@ -20,7 +20,9 @@ PERSON_BOUND = (CONTACTS, LEDGER, DELIVERIES, JOBS)
 
 CONTACT_KEY = "user_id_email"
 HAS_EMAIL = {"email": {"$gt": ""}}  # Only text that is not empty: contacts without an e-mail are free of the key.
-NO_EMAIL = {"email": {"$in": [None, ""]}}  # The others, which are all the app's own: no import makes one.
+NO_EMAIL = {"email": {"$in": [None, ""]}}  # Most of the others.
+# And the rest, also the app's own: every type of BSON but text and null, https://bsonspec.org/spec.html.
+ODD_EMAIL = {"email": {"$type": [1, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, -1, 127]}}
 THE_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 KEEPS_RAW_DATA = {"raw_forgotten": None, "completed_at": {"$gt": THE_BEGINNING}}
 """Jobs that have ended, and whose rows may still hold what was sent."""
@@ -50,8 +52,9 @@ async def ensure_indexes(database: Database) -> None:
     await ledger.create_index(
         [(name, ASCENDING) for name in ("user_id", "import_job_id", "action", "page", "_id")], name="outcome"
     )
-    # With the key it finds all contacts of a person. One over all of them would cost each import a tenth of its speed.
+    # With the key they find all contacts of a person. One over all of them would cost each import a tenth of its speed.
     await contacts.create_index("user_id", name="no_email", partialFilterExpression=NO_EMAIL)
+    await contacts.create_index("user_id", name="odd_email", partialFilterExpression=ODD_EMAIL)
     # A window that nobody asks about any more removes itself.
     await database[RATE_LIMITS].create_index("expireAt", expireAfterSeconds=0)
     await _ensure_deliveries(database[DELIVERIES])

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from pymongo import ASCENDING
-from pymongo.read_concern import ReadConcern
 
 from everreach.job import ENDS, Job, Status
 from everreach.oauth_state import State
@@ -20,36 +19,17 @@ from storage.arrows import (
     ending,
     if_readable,
     quietly,
-    telling,
 )
-from storage.indexes import JOBS
-from storage.mongo import Database, Document, prompt, translated
+from storage.consents import AGAIN, ConsentStore, failed
+from storage.mongo import prompt, translated
 from storage.unreadable import readable
 
-EXCHANGE_SECONDS = 60
-"""How long an exchange of the code may take before its job counts as abandoned."""
 
-_AGAIN: Document = {
-    "error_message": None,
-    "completed_at": None,
-    "takeovers": 0,
-    "throttled_since": None,
-    "raw_forgotten": None,
-}
-
-
-class JobStore:
+class JobStore(ConsentStore):
     """The jobs as people and the OAuth flow see them; what only a lease holder may do is in LeaseStore.
 
     `announce` says whether anybody is to be told of a job's end by webhook.
     """
-
-    def __init__(self, database: Database, *, keep_tokens: bool = False, announce: bool = False) -> None:
-        self._jobs = database[JOBS]
-        self._erased = {} if keep_tokens else NO_TOKENS
-        self._told = telling(announce)
-        # A status once shown never goes back, not even when a primary is lost: only what a majority holds is shown.
-        self._shown = self._jobs.with_options(read_concern=ReadConcern("majority"))
 
     @prompt
     async def create(self, state: State, provider: str, verifier: str, ttl_seconds: float) -> None:
@@ -79,39 +59,6 @@ class JobStore:
         )
 
     @prompt
-    async def spend(self, state: State, provider: str) -> Job | None:
-        """Spend: the state served, once; the job now waits for the exchange. None where the state does not serve."""
-        return await apply(
-            self._jobs, _waiting(state, provider), quietly({"state_hash": None}, not_before=after(EXCHANGE_SECONDS))
-        )
-
-    @prompt
-    async def deny(self, state: State, provider: str) -> Job | None:
-        """Deny: the person said no at the consent page. None where the state does not serve."""
-        message = "You did not allow access to your contacts. Start the import again to try once more."
-        values = {"status": Status.FAILED, "error_message": message, "state_hash": None, **NO_TOKENS}
-        return await end(self._jobs, _waiting(state, provider), self._told(change(values, **ending())))
-
-    @prompt
-    async def expired(self, state: State, provider: str) -> bool:
-        """Whether this state would have served, had it come in time."""
-        query = {"_id": state.job_id, "user_id": state.user_id, "provider": provider, "expired_state": state.nonce_hash}
-        late = {**_waiting(state, provider), **DUE}
-        return await self._jobs.find_one({"$or": [query, late]}, {"_id": 1}) is not None
-
-    @prompt
-    async def consent(self, job: Job, tokens: Document) -> Job | None:
-        """Consent: sealed tokens stored and the import set going, in one statement. None where the job has ended."""
-        values = {"status": Status.FETCHING, "pkce_verifier": None, **tokens}
-        return await apply(self._jobs, _exchanging(job), change(values, not_before=NOW, set_going_at=NOW))
-
-    @prompt
-    async def refuse(self, job: Job, message: str) -> Job | None:
-        """Refuse: the exchange failed, and with it the job. None where the job has ended."""
-        values = {"status": Status.FAILED, "error_message": message, **NO_TOKENS}
-        return await end(self._jobs, _exchanging(job), self._told(change(values, **ending())))
-
-    @prompt
     async def cancel(self, job_id: str, user_id: str) -> Job | None:
         """Cancel: the person ends a job that has not ended. None where there is none such.
 
@@ -129,18 +76,9 @@ class JobStore:
     @prompt
     async def retry(self, job_id: str, user_id: str) -> Job | None:
         """Retry: a failed job goes on where it stopped. None where there is none such, or its tokens are gone."""
-        query = {**_failed(job_id, user_id), "access_token": {"$ne": None}}
+        query = {**failed(job_id, user_id), "access_token": {"$ne": None}}
         status = {"$cond": [{"$gt": ["$processed_contacts", 0]}, Status.PROCESSING, Status.FETCHING]}
-        return await apply(self._jobs, query, change(_AGAIN, status=status, not_before=NOW, set_going_at=NOW))
-
-    @prompt
-    async def reauthorize(self, state: State, verifier: str, ttl_seconds: float) -> Job | None:
-        """Reauthorize: a failed job whose tokens are gone waits for a new consent. None where there is none such."""
-        query = {**_failed(state.job_id, state.user_id), "access_token": None}
-        values = {**_AGAIN, "status": Status.AUTHENTICATING, "state_hash": state.nonce_hash, "pkce_verifier": verifier}
-        # Whose address book it was stays known; the name is asked for again, to see that it is the same one.
-        values |= {"provider_account_name": None, "reconsented": True, "set_going_at": None}
-        return await apply(self._jobs, query, change(values, not_before=after(ttl_seconds)))
+        return await apply(self._jobs, query, change(AGAIN, status=status, not_before=NOW, set_going_at=NOW))
 
     @translated
     async def expire(self, job_id: str, user_id: str) -> Job | None:
@@ -172,10 +110,12 @@ class JobStore:
         return as_job(document) if document else None
 
     @translated
-    async def these(self, job_ids: list[str]) -> list[Job]:
-        """Those of the jobs that there are, whoever's they are: for those who follow them, and were let in before."""
-        found = self._shown.find({"_id": {"$in": job_ids}})
-        return [job async for document in found if (job := if_readable(document))]
+    async def these(self, job_ids: list[str]) -> dict[str, Job | None]:
+        """Those of the jobs that there are, whoever's they are: for those who follow them, and were let in before.
+
+        By their ids; None for one that cannot be read.
+        """
+        return {one["_id"]: if_readable(one) async for one in self._shown.find({"_id": {"$in": job_ids}})}
 
     @translated
     async def due(self, statuses: frozenset[Status], limit: int, but: Sequence[str] = ()) -> list[Job]:
@@ -184,16 +124,3 @@ class JobStore:
         query |= {"_id": {"$nin": but}} if but else {}
         found = self._jobs.find(query, sort=[("not_before", ASCENDING)], batch_size=limit)
         return await readable(self._jobs, found, limit)
-
-
-def _waiting(state: State, provider: str) -> Document:
-    whose = {"_id": state.job_id, "user_id": state.user_id, "provider": provider, "status": Status.AUTHENTICATING}
-    return {**whose, "state_hash": state.nonce_hash, "$expr": {"$gt": ["$not_before", NOW]}}
-
-
-def _failed(job_id: str, user_id: str) -> Document:
-    return {"_id": job_id, "user_id": user_id, "status": Status.FAILED}
-
-
-def _exchanging(job: Job) -> Document:
-    return {"_id": job.id, "user_id": job.user_id, "status": Status.AUTHENTICATING, "state_hash": None}

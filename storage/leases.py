@@ -1,7 +1,7 @@
 """What only the holder of a job's lease can do to it. A stale holder's statement matches nothing: LeaseLostError."""
 
 import time
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -14,6 +14,7 @@ from storage.arrows import (
     NEVER,
     NO_TOKENS,
     NOW,
+    RETRY_WINDOW_SECONDS,
     RUNNING_FILTER,
     after,
     apply,
@@ -25,9 +26,6 @@ from storage.arrows import (
 )
 from storage.indexes import JOBS
 from storage.mongo import Database, Document, translated
-
-RETRY_WINDOW_SECONDS: Final = 86400
-"""How long a failed job keeps its tokens so that it can be retried without a new consent."""
 
 
 class LeaseStore:

@@ -38,7 +38,7 @@ class Row(msgspec.Struct, gc=False):
     """The row as stored, encoded ahead; None where it has to be encoded anew."""
 
     def skip(self, reason: str, raw: object) -> None:
-        """The contact was left out on purpose: `duplicate` or `no_email`."""
+        """The contact was left out on purpose: `duplicate`, `no_email` or `unusable_email`."""
         self.action, self.skip_reason, self.raw_data = "skipped", reason, _text(raw)
         self.document = None
 

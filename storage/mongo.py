@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
+from threading import Thread
 from typing import Any, Final, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -44,6 +45,9 @@ PATIENCE_MS: Final = round(PATIENCE_SECONDS * 1000)
 The driver's own timeout for a whole operation (pymongo.timeout) would say this to every statement. But it also tries
 again for as long as the time lasts, and a database that refuses would be asked the more, and told of later.
 """
+
+GOODBYE_SECONDS: Final = 0.5
+"""How long a client that is closed may take for it."""
 
 _DEFAULT_DATABASE = "everreach"
 _STANDALONE_ADVICE = (
@@ -155,6 +159,13 @@ async def verify(database: Database) -> None:
         raise DatabaseAwayError("The database does not answer; check MONGODB_URI and that mongod is running") from None
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise DatabaseError(_STANDALONE_ADVICE)
+
+
+async def disconnect(database: Database) -> None:
+    """Close the client. It says goodbye to the database, and one that hangs is not waited for until it answers."""
+    closing = Thread(target=database.client.close, name="goodbye", daemon=True)
+    closing.start()
+    await asyncio.to_thread(closing.join, GOODBYE_SECONDS)
 
 
 @translated

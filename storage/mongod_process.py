@@ -83,13 +83,13 @@ class MongodProcess:
         """How it ended: mongod's code, a negative signal number, or None where it has not."""
         return self._process.poll() if self._process else None
 
-    def end(self) -> None:
-        """End it: SIGTERM, SIGKILL after the grace time. Does nothing where none runs."""
+    def end(self, seconds: float | None = None) -> None:
+        """End it: SIGTERM, SIGKILL after so many seconds, or the grace time. Does nothing where none runs."""
         if self._process is None:
             return
         self._process.terminate()
         try:
-            self._process.wait(GRACE_SECONDS)
+            self._process.wait(GRACE_SECONDS if seconds is None else seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

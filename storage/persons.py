@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from everreach.job import ENDS, LEASE_MARGIN_SECONDS, Status
 from storage.arrows import NOW
-from storage.indexes import CONTACTS, HAS_EMAIL, JOBS, NO_EMAIL, PERSON_BOUND, RATE_LIMITS
+from storage.indexes import CONTACTS, HAS_EMAIL, JOBS, NO_EMAIL, ODD_EMAIL, PERSON_BOUND, RATE_LIMITS
 from storage.mongo import Database, Document, translated
 from storage.rate_limits import RateLimits
 from storage.sealed import Sealed
@@ -14,7 +14,13 @@ _BATCH: Final = 1000
 _ENDED: Final[Document] = {"status": {"$in": sorted(ENDS)}}
 
 # What a worker sent in the last moment of its lease may still be on its way so long.
-_SILENT_AT: Final[Document] = {"$add": ["$not_before", round(LEASE_MARGIN_SECONDS * 1000)]}
+_SILENT_AT: Final[Document] = {
+    "$cond": [
+        {"$eq": [{"$type": "$not_before"}, "date"]},
+        {"$add": ["$not_before", round(LEASE_MARGIN_SECONDS * 1000)]},
+        None,  # Whatever a hand made of it, its person can be erased.
+    ]
+}
 _WRITTEN_TO: Final[Document] = {
     "status": Status.CANCELLED,
     "lease_owner": {"$ne": None},
@@ -94,10 +100,14 @@ class PersonStore:
 
 
 def _held(job: Document, user_id: str, field: str) -> Held:
-    return Held(job["provider"], Sealed(job["_id"], user_id, field, job[field]))
+    return Held(str(job.get("provider")), Sealed(job["_id"], user_id, field, job[field]))
 
 
 def _queries(name: str, user_id: str) -> list[Document]:
-    """Together they find all that is the person's, and each by an index."""
-    parts: tuple[Document, ...] = (HAS_EMAIL, NO_EMAIL) if name == CONTACTS else ({},)
-    return [{"user_id": user_id, **part} for part in parts]
+    """Together they find all that is the person's, each document once, and each of them by an index."""
+    if name != CONTACTS:
+        return [{"user_id": user_id}]
+    parts: tuple[Document, ...] = (HAS_EMAIL, NO_EMAIL, ODD_EMAIL)
+    # A list may hold both a text and something else.
+    others = [{"$nor": [*parts[:place]]} if place else {} for place in range(len(parts))]
+    return [{"user_id": user_id, **part, **other} for part, other in zip(parts, others, strict=True)]

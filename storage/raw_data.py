@@ -1,5 +1,6 @@
 """What was sent of contacts that were left out: the ledger keeps it for a while, and then forgets it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -28,9 +29,10 @@ class RawData:
         self._rows = database[LEDGER]
 
     @translated
-    async def due(self, before: datetime, limit: int) -> list[EndedJob]:
-        """Jobs that ended before this moment and whose raw data was not forgotten yet, the oldest first."""
-        query = {**KEEPS_RAW_DATA, "completed_at": {"$gt": THE_BEGINNING, "$lt": before}}
+    async def due(self, before: datetime, limit: int, but: Sequence[str] = ()) -> list[EndedJob]:
+        """Jobs that ended before this moment and whose raw data was not forgotten yet, the oldest first, `but` some."""
+        query: Document = {**KEEPS_RAW_DATA, "completed_at": {"$gt": THE_BEGINNING, "$lt": before}}
+        query |= {"_id": {"$nin": but}} if but else {}
         found = self._jobs.find(query, ["user_id", "completed_at"]).sort("completed_at", ASCENDING).limit(limit)
         return [EndedJob(job["_id"], job.get("user_id"), job["completed_at"]) async for job in found]
 

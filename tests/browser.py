@@ -22,7 +22,7 @@ PHONE: Final = (390, 844)
 DESK: Final = (1280, 900)
 NARROWEST: Final = (320, 640)
 
-_SECONDS: Final = 10.0
+_SECONDS: Final = 30.0
 _FLAGS: Final = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),

@@ -48,7 +48,7 @@ def check_documented(method: str, url: str, status: int, headers: Mapping[str, s
 def _check_no_operation(
     asked: str, item: dict[str, Any], method: str, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
-    redirects = all(operation["responses"].keys() == {"302"} for operation in item.values())
+    redirects = all("302" in operation["responses"] for operation in item.values())
     if method == "OPTIONS" or (redirects and status == 302):
         return  # A preflight; or the callback, which ends in the app whatever comes.
     assert status == 405, f"{asked}, which its description does not know"

@@ -25,7 +25,7 @@ _PARAMETERS = {
     "diagnosticDataCollectionEnabled": "false",
     "shutdownTimeoutMillisForSignaledShutdown": "100",
 }
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 
 T = TypeVar("T")
 Client = MongoClient[dict[str, Any]]

@@ -30,7 +30,8 @@ LAYERS: list[list[set[str]]] = [
     [{"everreach.importer", "everreach.tidying"}],
     [{"everreach.pipeline"}, {"everreach.settlement"}],
     [
-        {"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"},
+        {"everreach.behind", "everreach.listing", "everreach.turn", "everreach.credentials"}
+        | {"everreach.consent", "everreach.exchange", "everreach.owned"},
         {"everreach.courier"},
         {"everreach.demand"},
         {"everreach.rotation"},
@@ -40,7 +41,11 @@ LAYERS: list[list[set[str]]] = [
     [{"providers"}, {"storage"}],
     [
         {f"everreach.{name}" for name in ("config", "setting_types", "contact", "cursor", "documents", "event", "job")}
-        | {f"everreach.{name}" for name in ("jwks", "logs", "oauth_state", "pace", "rests", "scan", "tokens", "vault")}
+        | {f"everreach.{name}" for name in ("texts", "emails", "phones")}
+        | {
+            f"everreach.{name}"
+            for name in ("jwks", "logs", "oauth_state", "pace", "parting", "rests", "scan", "tokens", "vault")
+        }
         | {f"everreach.{name}" for name in ("cells", "metrics", "origins", "pulse", "scrape", "seldom", "tracing")}
         | {"everreach.waiting"}
     ],
@@ -58,6 +63,8 @@ DOORS = {
     "prometheus_client": ("everreach.metrics", "everreach.scrape"),
     "opentelemetry": ("everreach.tracing",),
     "markdown_it": ("handlers.docs",),
+    "regex": ("everreach.texts",),
+    "idna": ("everreach.emails",),
     "limits": ("everreach.config", "everreach.setting_types", "storage.rate_limits"),
     "standardwebhooks": ("everreach.courier",),
     "os.environ": ("everreach.config",),

@@ -72,7 +72,7 @@ class Person:
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         """Have something done that is not the person's own doing."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     def imported(self, size: int = 50, provider: str = "google", account: str = ACCOUNT) -> str:
         """An import that has ended before the console is opened; returns the job's id."""
@@ -102,7 +102,7 @@ def in_a_browser(
     """Take the steps in a thread, so that the node goes on serving meanwhile."""
 
     @pytest.mark.settings(everreach_console=True, **settings)
-    @pytest.mark.gen_test
+    @pytest.mark.gen_test(timeout=150)
     async def test(world: World, browser: Browser) -> None:
         person = Person(world, browser, asyncio.get_running_loop())
         await asyncio.to_thread(steps, world, browser, person)

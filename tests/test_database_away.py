@@ -177,7 +177,7 @@ async def undisturbed(world: World, provider: str) -> Outcome:
 
 async def ended(world: World, job_id: str, user: str) -> None:
     """Wait for the end; until then the status may be unavailable for moments."""
-    async with asyncio.timeout(25):
+    async with asyncio.timeout(50):
         while True:
             answer = await world.api("GET", f"/status/{job_id}", user)
             assert answer.status in {200, 503}
@@ -199,7 +199,7 @@ async def mid_import(world: World, size: int, pages: int = 3) -> Import:
     """An import of which so many pages are committed, and many more are not."""
     user = new_user()
     job_id = await world.consent("google", user, size=size)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await world.stored(job_id))["page"] < pages:
             await asyncio.sleep(0.01)
     return Import("google", user, ACCOUNT, size, job_id)
@@ -416,7 +416,7 @@ async def check_readers_say_away(world: World, one: Import) -> None:
 
 async def check_all_is_well(world: World, one: Import, callback_url: str) -> None:
     """The import that was under way ends right, and so does the one whose person tries again."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await world.fetch(f"{world.origin}/readyz")).status != 200:
             await asyncio.sleep(0.02)
     await check_goes_on(world, one)
@@ -471,7 +471,7 @@ async def test_an_outage_that_begins_at_the_claim_gives_nobody_up(
     user = new_user()
     one = Import("google", user, ACCOUNT, SIZE, await world.consent("google", user, size=SIZE))
     # Six claims, at a lease's distance from each other: one more than takeovers are allowed.
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while (await world.stored(one.job_id))["fence"] < 6:
             await asyncio.sleep(0.05)
     trouble.end()

@@ -159,7 +159,7 @@ async def test_one_that_is_killed_in_the_middle_is_run_again_and_ends(
     await contacts.insert_many([{"user_id": user} for _ in range(10_000)])
     async with slowly(world.database, "delete"):
         with started(tmp_path, "erase", user, "--yes", **settings(world, database_uri)) as process:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 while await contacts.estimated_document_count() > 10_000:
                     await asyncio.sleep(0.002)
             os.kill(process.pid, signal.SIGKILL)

@@ -77,7 +77,7 @@ async def watched_import(replica_set: ReplicaSet, name: str) -> AsyncIterator[Wi
         user = new_user()
         one = Import("google", user, ACCOUNT, SIZE, await world.consent("google", user, size=SIZE))
         witness = Witness(world, one)
-        async with asyncio.timeout(40), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(100), asyncio.TaskGroup() as group:
             group.create_task(witness.watch())
             await witness.saw(ENOUGH_PAGES * 1000)
             yield witness
@@ -106,7 +106,7 @@ async def test_whoever_follows_sees_the_true_end_though_the_primary_stepped_down
         websocket(witness.origin, witness.one.job_id, witness.one.user) as line,
         events(witness.origin, witness.one.job_id, witness.one.user) as answer,
     ):
-        told = asyncio.gather(states_to_the_end(line, 20), events_to_the_end(answer))
+        told = asyncio.gather(states_to_the_end(line), events_to_the_end(answer))
         await asyncio.to_thread(replica_set.step_down)
         assert witness.last["processed_contacts"] < SIZE
         for states in await told:

@@ -101,7 +101,7 @@ class World:
             body=body if body is not None or method not in {"POST", "PUT", "PATCH"} else "",
             follow_redirects=False,
             allow_nonstandard_methods=True,
-            request_timeout=30,
+            request_timeout=60,
         )
         response = await self.client.fetch(request, raise_error=False)
         answer = Answer(response.code, response.headers, response.body or b"")
@@ -156,7 +156,7 @@ class World:
         document: dict[str, Any] = answer.json
         return document
 
-    async def ended(self, job_id: str, user: str, seconds: float = 30) -> dict[str, Any]:
+    async def ended(self, job_id: str, user: str, seconds: float = 60) -> dict[str, Any]:
         """The status document once the job has ended."""
         async with asyncio.timeout(seconds):
             while not (job := await self.status(job_id, user))["completed_at"]:

@@ -13,6 +13,7 @@ const ACTIONS = { created: "Imported", updated: "Updated", skipped: "Skipped", f
 const REASONS = {
   duplicate: "You already have a contact with this e-mail address.",
   no_email: "It has no e-mail address.",
+  unusable_email: "Its e-mail is no address, or one that only works inside a company.",
 };
 
 const WHOLE = new Intl.NumberFormat("en");

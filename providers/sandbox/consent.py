@@ -113,7 +113,11 @@ class GoogleAuthorize(Authorize):
 
     def extras(self, scopes: tuple[str, ...]) -> dict[str, str]:
         """Parameters that programs must put up with."""
-        return {"scope": " ".join(scopes), "authuser": "0", "prompt": self.query("prompt") or "none"}
+        # RFC 9207: Google's issuer is the address of its consent page, without a path.
+        issuer = f"{self.request.protocol}://{self.request.host}"
+        return {
+            "iss": issuer, "scope": " ".join(scopes), "authuser": "0", "prompt": self.query("prompt") or "none"
+        }  # fmt: skip
 
     def denial(self) -> dict[str, str]:
         """One word."""

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from bench.process import free_port
-from everreach.app import Node
+from everreach.app import Node, make_authenticator
 from everreach.config import Config
-from everreach.errors import DatabaseError, EverReachError
+from everreach.errors import DatabaseError, EverReachError, UnauthorizedError
 from providers.http import Http
 from storage.embedded import running_uri
 from storage.mongo import Database
+from tests.project import Project
 from tests.world import KEY, SECRET, World, new_user
 
 # Tornado itself forgets to close the socket that it could not bind.
@@ -127,3 +128,27 @@ async def test_nothing_is_left_open_where_the_port_is_taken(
             await node.__aenter__()
     gc.collect()
     assert closed == [node._http]
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        pytest.param("https://abcdefghijklmnopqrst.supabase.co/auth/v1", id="behind a custom hostname"),
+        pytest.param("http://127.0.0.1:54321/auth/v1", id="the local stack, by its gateway"),
+        pytest.param("https://api.example.org/auth/v1", id="self-hosted, reached inside"),
+    ],
+    indirect=True,
+)
+@pytest.mark.gen_test
+async def test_a_project_that_signs_under_another_name_is_accepted_once_that_is_named(project: Project) -> None:
+    user, settings = new_user(), {"supabase_jwt_secret": None, "supabase_url": project.url}
+    token, foreign = project.token(user)["Authorization"], Project(project.issuer)
+    await foreign.close()
+    async with Http() as http:
+        with pytest.raises(UnauthorizedError):
+            await make_authenticator(config(**settings), http).caller(token)
+        named = make_authenticator(config(**settings, supabase_jwt_issuers=project.issuer), http)
+        assert (await named.caller(token)).user_id == user
+        assert await named.caller(project.token(user, iss=f"{project.url}/auth/v1")["Authorization"])
+        with pytest.raises(UnauthorizedError):
+            await named.caller(foreign.token(user)["Authorization"])

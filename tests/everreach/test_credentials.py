@@ -307,7 +307,7 @@ async def test_a_stop_waits_no_longer_for_a_refresh_than_it_may_take(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await expired(world, monkeypatch)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         await world.node.services.runner.stop(0.2)
 
 

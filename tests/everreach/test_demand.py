@@ -9,8 +9,7 @@ import pytest
 
 from everreach import demand
 from everreach.demand import COUNTED_SECONDS, LINGER_SECONDS, POLLS, Demand
-from everreach.job import Job
-from storage.changes import Sign
+from storage.changes import Sign, Told
 from tests.handlers.edge import until
 
 
@@ -21,7 +20,7 @@ class Stream:
         self.open = False
         self.opened = 0
 
-    async def follow(self) -> AsyncGenerator[Job | Sign, None]:
+    async def follow(self) -> AsyncGenerator[Told, None]:
         self.open, self.opened = True, self.opened + 1
         try:
             yield Sign.GAP
@@ -33,9 +32,9 @@ class Stream:
 
 
 @asynccontextmanager
-async def listening(needed: Demand) -> AsyncIterator[list[Job | Sign]]:
+async def listening(needed: Demand) -> AsyncIterator[list[Told]]:
     """What is heard, but for that all is well."""
-    heard: list[Job | Sign] = []
+    heard: list[Told] = []
 
     async def listen() -> None:
         async with aclosing(needed.changes()) as changes:
@@ -62,7 +61,7 @@ async def turned(stream: Stream, *, on: bool) -> None:
     async def so() -> bool:
         return stream.open is on
 
-    await until(so, 5)
+    await until(so)
 
 
 async def unmoved(stream: Stream, *, on: bool) -> None:

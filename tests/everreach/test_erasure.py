@@ -119,3 +119,13 @@ async def test_what_keeps_coming_back_is_told(world: World) -> None:
     persons.times = ROUNDS
     with pytest.raises(EverReachError, match="still being written"):
         await erasure(world, persons).run(user, lambda _: None)
+
+
+@pytest.mark.gen_test
+async def test_a_job_that_cannot_be_read_is_erased_like_any_other(world: World) -> None:
+    world.node.services.runner.stopping = True
+    user = new_user()
+    job_id = await world.consent("google", user)
+    await world.database[JOBS].update_one({"_id": job_id}, {"$set": {"cursor": "invented later"}})
+    await erased(world, user)
+    assert await world.database[JOBS].find_one({"_id": job_id}) is None

@@ -49,7 +49,7 @@ async def test_one_that_is_killed_in_the_middle_is_run_again_and_ends(
     # Each batch takes long enough that the kill comes between two, however busy the machine is.
     async with slowly(database, "update"):
         with started(tmp_path, "keys", "rotate", **settings) as process:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 while await database[JOBS].count_documents(moved) < 100:
                     await asyncio.sleep(0.005)
             os.kill(process.pid, signal.SIGKILL)

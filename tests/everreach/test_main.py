@@ -48,7 +48,14 @@ def good(**settings: str) -> dict[str, str]:
 def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "everreach", *arguments]
     env = environment(folder, **settings)
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
+
+
+def start_seconds(folder: Path) -> float:
+    """How long this machine takes at the moment to begin a process of ours that ends at once."""
+    began = time.monotonic()
+    run(folder, "serve", PORT="many")
+    return time.monotonic() - began
 
 
 def fetch(url: str, method: str = "GET", **headers: str) -> tuple[int, Any]:
@@ -90,7 +97,7 @@ class Server:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(40)
 
 
 @contextmanager
@@ -110,7 +117,8 @@ def test_it_serves_until_it_is_told_to_end(
     tmp_path: Path, database: Database, database_uri: str, number: signal.Signals
 ) -> None:
     user = new_user()
-    with serving(tmp_path, good(MONGODB_URI=database_uri)) as server:
+    risky = {"GOOGLE_TOKEN_URL": "http://oauth2.example.com/token"}
+    with serving(tmp_path, good(MONGODB_URI=database_uri, **risky)) as server:
         assert fetch(f"{server.origin}/readyz") == (200, {"status": "ready"})
         authorization = {"Authorization": f"Bearer {issue(SECRET, user, 60)}"}
         status, started = fetch(f"{server.origin}{BASE}/google/start", "POST", **authorization)
@@ -121,6 +129,7 @@ def test_it_serves_until_it_is_told_to_end(
         assert time.monotonic() - began < 10
     log = server.log.read_text()
     assert "listening on port" in log
+    assert log.count("GOOGLE_TOKEN_URL is plain http") == 1
     assert "StartHandler" in log
     assert not [word for word in SCARY if word in log], log
     assert user not in log
@@ -167,7 +176,8 @@ def test_a_port_that_is_taken_is_all_that_is_told(tmp_path: Path, database: Data
 
 
 def test_a_database_that_is_away_is_told_within_seconds(tmp_path: Path) -> None:
-    uri = f"mongodb://somebody:secret@127.0.0.1:{free_port()}/everreach?replicaSet=rs0"
+    uri = f"mongodb://somebody:hunter2@127.0.0.1:{free_port()}/everreach?replicaSet=rs0"
+    start = start_seconds(tmp_path)
     began = time.monotonic()
     for command in ("serve", "check"):
         ended = run(tmp_path, command, **good(MONGODB_URI=uri))
@@ -175,8 +185,8 @@ def test_a_database_that_is_away_is_told_within_seconds(tmp_path: Path) -> None:
         assert ended.returncode == 1
         assert "MONGODB_URI" in told
         assert "Traceback" not in told
-        assert "secret" not in told
-    assert time.monotonic() - began < 20
+        assert "hunter2" not in told
+    assert time.monotonic() - began < 2 * (8 + 4 * start)
 
 
 def test_check_says_what_is_configured(tmp_path: Path, database: Database, database_uri: str) -> None:
@@ -185,7 +195,7 @@ def test_check_says_what_is_configured(tmp_path: Path, database: Database, datab
     assert "google: configured" in ended.stdout
     assert f"https://api.everreach.example{BASE}/google/callback" in ended.stdout
     assert "microsoft: not configured" in ended.stdout
-    assert "secret" not in ended.stdout
+    assert "the-google-secret" not in ended.stdout
     assert SECRET not in ended.stdout + ended.stderr
 
 

@@ -2,19 +2,25 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import re
+import secrets
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from everreach.errors import CallbackError
-from everreach.oauth_state import State, challenge, new_state, new_verifier, parse_state
+from everreach.oauth_state import State, StateMaker, challenge, new_verifier, parse_state
 
 JOB, USER = "5d7b2f6e-9f0a-4c58-8a55-0d1f2a3b4c5d", "3f1d3a4e-0c1c-1c5a-9a39-0d3f3f3f3f3f"
 RANDOM = "abcdefghijklmnopqrstuv"
+OTHER_JOB, OTHER_USER = JOB.replace("5d", "5e"), USER.replace("3f", "4f")
+KEY, NEW_KEY = secrets.token_bytes(32), secrets.token_bytes(32)
+MAKER = StateMaker([KEY])
 GOOD = {"job_id": JOB, "user_id": USER, "random": RANDOM}
 
 
@@ -29,27 +35,74 @@ def refused(text: str) -> bool:
     return caught.value.code == "invalid_state"
 
 
+def forged(state: State) -> bool:
+    with pytest.raises(CallbackError) as caught:
+        MAKER.check(state)
+    return caught.value.code == "invalid_state"
+
+
 def test_a_new_state_comes_back_as_it_went() -> None:
-    text, state = new_state(JOB, USER)
-    assert parse_state(text) == state == State(JOB, USER, state.nonce_hash)
+    text, state = MAKER.make(JOB, USER)
+    assert parse_state(text) == state == State(JOB, USER, state.random)
+    MAKER.check(parse_state(text))
 
 
 def test_a_state_is_base64url_of_the_three_members_of_the_contract() -> None:
-    text, state = new_state(JOB, USER)
+    text, state = MAKER.make(JOB, USER)
     assert re.fullmatch(r"[\w-]+", text, re.ASCII)
     content = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    assert (content["job_id"], content["user_id"], len(content["random"])) == (JOB, USER, 22)
+    assert (content["job_id"], content["user_id"], len(content["random"])) == (JOB, USER, 48)
     assert state.nonce_hash == hashlib.sha256(content["random"].encode()).hexdigest()
     assert set(content) == {"job_id", "user_id", "random"}
 
 
 def test_no_two_states_or_verifiers_are_alike() -> None:
-    assert len({new_state(JOB, USER)[1].nonce_hash for _ in range(100)}) == 100
+    states = [MAKER.make(JOB, USER)[1] for _ in range(100)]
+    assert len({state.nonce_hash for state in states}) == 100
+    # 128 bits of it, at the beginning, are nothing but random.
+    assert len({state.random[:21] for state in states}) == 100
     assert len({new_verifier() for _ in range(100)}) == 100
 
 
+def test_what_another_has_made_is_refused_without_asking_anybody() -> None:
+    _, state = MAKER.make(JOB, USER)
+    flipped = ["B" if letter == "A" else "A" for letter in state.random]
+    for place, letter in enumerate(flipped):
+        assert forged(replace(state, random=state.random[:place] + letter + state.random[place + 1 :])), place
+    assert forged(replace(state, job_id=OTHER_JOB))
+    assert forged(replace(state, user_id=OTHER_USER))
+    for random in (RANDOM, state.random[:-1], state.random + "A", "A" * 48, "_" * 86):
+        assert forged(replace(state, random=random)), random
+    assert forged(StateMaker([bytes(32)]).make(JOB, USER)[1])
+    # The key itself is not the one that the MAC is made with.
+    mac = hmac.digest(KEY, f"{JOB}{USER}".encode() + bytes(20), "sha256")[:16]
+    assert forged(replace(state, random=base64.urlsafe_b64encode(bytes(20) + mac).decode()))
+
+
+def test_a_state_of_any_key_is_known_so_that_keys_can_be_changed() -> None:
+    old, new = MAKER, StateMaker([NEW_KEY, KEY])
+    new.check(old.make(JOB, USER)[1])
+    # Every server knows the new key before any makes states with it, as for what is sealed.
+    StateMaker([KEY, NEW_KEY]).check(new.make(JOB, USER)[1])
+    assert forged(new.make(JOB, USER)[1])
+
+
+def test_a_state_knows_the_web_app_that_it_is_to_lead_back_to() -> None:
+    ours = ("https://app.example.com", "https://beta.example.com")
+    for origin in (None, *ours):
+        assert MAKER.web_app(MAKER.make(JOB, USER, origin)[1], ours) == origin
+    # One that is ours no more gets nobody.
+    assert MAKER.web_app(MAKER.make(JOB, USER, "https://old.example.com")[1], ours) is None
+    assert MAKER.web_app(MAKER.make(JOB, USER)[1], ()) is None
+
+
+def test_a_state_shows_nothing_of_itself() -> None:
+    _, state = MAKER.make(JOB, USER)
+    assert state.random not in repr(state)
+
+
 def test_the_job_keeps_nothing_that_the_state_could_be_made_from() -> None:
-    text, state = new_state(JOB, USER)
+    text, state = MAKER.make(JOB, USER)
     assert state.nonce_hash not in text
     assert len(state.nonce_hash) == 64
 

@@ -68,4 +68,4 @@ async def test_a_project_that_is_away_or_hangs_is_told_within_seconds(monkeypatc
     with socket.create_server(("127.0.0.1", 0)) as silent:
         started = time.monotonic()
         assert "does not answer" in await told(supabase_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8

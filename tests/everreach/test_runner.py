@@ -19,7 +19,7 @@ from tests.world import World, new_user
 LONG_AGO = datetime.now(UTC) - timedelta(days=2)
 
 
-async def until(world: World, job_id: str, seconds: float = 20, **fields: Any) -> dict[str, Any]:
+async def until(world: World, job_id: str, seconds: float = 40, **fields: Any) -> dict[str, Any]:
     """The stored job once its fields have these values."""
     async with asyncio.timeout(seconds):
         while True:

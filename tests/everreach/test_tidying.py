@@ -46,7 +46,7 @@ async def test_one_that_cannot_be_tidied_keeps_no_other_untidy(
     settling = Settling(**{stuck: error})
     tidying = Tidying(stores.jobs, settling.settle)
     tidying.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while (await stores.stored(waiting.job_id))["status"] != "failed":
             await asyncio.sleep(0.02)
     await tidying.stop()

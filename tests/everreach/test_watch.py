@@ -17,7 +17,7 @@ from everreach.errors import DatabaseAwayError, JobNotFoundError
 from everreach.job import Job, Status
 from everreach.metrics import STREAM_SIGN
 from everreach.watch import FRAME_SECONDS, Watch
-from storage.changes import Sign
+from storage.changes import Gone, Sign, Told
 from storage.jobs import JobStore
 from tests.handlers.edge import until
 
@@ -50,11 +50,11 @@ class Jobs:
             raise DatabaseAwayError
         return found if found and found.user_id == user_id else None
 
-    async def these(self, job_ids: list[str]) -> list[Job]:
+    async def these(self, job_ids: list[str]) -> dict[str, Job | None]:
         self.reads += 1
         if self.away:
             raise DatabaseAwayError
-        return [self.stored[job_id] for job_id in job_ids if job_id in self.stored]
+        return {job_id: self.stored[job_id] for job_id in job_ids if job_id in self.stored}
 
 
 class Hub:
@@ -63,13 +63,13 @@ class Hub:
     def __init__(self) -> None:
         self.jobs = Jobs()
         self.closed = False
-        self._told: asyncio.Queue[Job | Sign] = asyncio.Queue()
+        self._told: asyncio.Queue[Told] = asyncio.Queue()
         self.demand = Demand(self._changes)
         self.demand.joined()
         self.watch = Watch(cast("JobStore", self.jobs), self.demand)
         self.watch.start()
 
-    async def _changes(self) -> AsyncGenerator[Job | Sign, None]:
+    async def _changes(self) -> AsyncGenerator[Told, None]:
         try:
             while True:
                 yield await self._told.get()
@@ -77,11 +77,11 @@ class Hub:
         finally:
             self.closed = True
 
-    async def tell(self, *told: Job | Sign) -> None:
+    async def tell(self, *told: Told) -> None:
         """Tell, and wait until all was heard."""
         for one in told:
             self._told.put_nowait(one)
-        await asyncio.wait_for(self._told.join(), 5)
+        await asyncio.wait_for(self._told.join(), 40)
 
     async def fresh(self, *jobs: Job) -> None:
         """The stream is open, and these are known."""
@@ -101,16 +101,20 @@ class Seer:
     def __init__(self) -> None:
         self.seen: list[int] = []
         self.at: list[float] = []
+        self.dismissed = asyncio.Event()
 
     def show(self, view: View) -> None:
         self.seen.append(view.version)
         self.at.append(time.monotonic())
 
+    def gone(self) -> None:
+        self.dismissed.set()
+
     async def saw(self, version: int) -> None:
         async def newest() -> bool:
             return self.seen[-1:] == [version]
 
-        await until(newest, 5)
+        await until(newest)
 
 
 @pytest.fixture
@@ -347,3 +351,68 @@ async def test_a_stop_ends_all_that_was_begun_whatever_it_is_at(hub: Hub) -> Non
 async def test_what_is_remembered_has_a_bound(hub: Hub) -> None:
     await hub.fresh(*(job(1, id_=str(number)) for number in range(watch._REMEMBERED + 10)))
     assert len(hub.watch._recent) == watch._REMEMBERED
+
+
+@pytest.mark.gen_test
+async def test_a_job_that_was_deleted_is_forgotten_at_once_and_nobody_follows_it(hub: Hub) -> None:
+    await hub.fresh(job(1), job(1, id_="b"))
+    seer, other = Seer(), Seer()
+    with hub.watch.following("a", seer), hub.watch.following("b", other):
+        hub.jobs.stored.clear()
+        await hub.tell(Gone("a"))
+        async with asyncio.timeout(5):
+            await seer.dismissed.wait()
+        with pytest.raises(JobNotFoundError):
+            await hub.version()
+        assert not other.dismissed.is_set()
+        # The stream may say of it what it was told before.
+        await hub.tell(job(2))
+        with pytest.raises(JobNotFoundError):
+            await hub.version()
+    # Of what nobody follows nothing is left either.
+    await hub.tell(Gone("b"))
+    with pytest.raises(JobNotFoundError):
+        await hub.version(id_="b")
+    assert set(hub.watch._recent) == set()
+
+
+@pytest.mark.gen_test
+async def test_what_was_read_just_before_a_deletion_is_not_remembered_after_it(hub: Hub) -> None:
+    await hub.fresh()
+    hub.jobs.put(job(1))
+    hub.jobs.answering.clear()
+    looking = asyncio.create_task(hub.version())
+    await asyncio.sleep(0)
+    hub.jobs.stored.clear()
+    await hub.tell(Gone("a"))
+    hub.jobs.answering.set()
+    with pytest.raises(JobNotFoundError):
+        await looking
+    assert set(hub.watch._recent) == set()
+
+
+@pytest.mark.gen_test
+async def test_whoever_was_let_in_just_before_a_deletion_does_not_follow_for_ever(hub: Hub) -> None:
+    await hub.fresh(job(1))
+    await hub.tell(Gone("a"))
+    seer = Seer()
+    with hub.watch.following("a", seer):
+        assert seer.dismissed.is_set()
+
+
+@pytest.mark.gen_test
+async def test_a_deletion_that_went_by_in_a_gap_is_noticed_and_an_unreadable_job_is_none(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.fresh(job(1), job(1, id_="b"))
+
+    async def these(_: list[str]) -> dict[str, Job | None]:
+        return {"b": None}
+
+    monkeypatch.setattr(hub.jobs, "these", these)
+    seer, other = Seer(), Seer()
+    with hub.watch.following("a", seer), hub.watch.following("b", other):
+        await hub.tell(Sign.GAP, Sign.CURRENT)
+        async with asyncio.timeout(5):
+            await seer.dismissed.wait()
+        assert not other.dismissed.is_set()

@@ -75,7 +75,7 @@ async def let_pass(database: Database) -> None:
     await database[JOBS].update_many({"announce_at": {"$exists": True}}, {"$set": {"announce_at": LONG_AGO}})
 
 
-async def all_told(database: Database, count: int = 1, seconds: float = 15) -> list[Document]:
+async def all_told(database: Database, count: int = 1, seconds: float = 40) -> list[Document]:
     """The deliveries, once so many have ended."""
     async with asyncio.timeout(seconds):
         while True:

@@ -57,8 +57,8 @@ async def database_failing(world: World, code: int = UNREACHABLE) -> AsyncIterat
         await admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
-    """What `condition` gives, once that is true."""
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 40) -> Any:
+    """What `condition` gives, once that is true; a busy machine may take a while."""
     async with asyncio.timeout(seconds):
         while not (result := await condition()):
             await asyncio.sleep(0.02)

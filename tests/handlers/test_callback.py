@@ -142,6 +142,33 @@ async def test_a_wrong_client_secret_fails_the_job_once(world: World, provider: 
     assert (token_requests(world, provider), world.sandbox.stats.codes_exchanged) == (1, 0)
 
 
+@BOTH
+@pytest.mark.settings(google_client_secret="wrong", microsoft_client_secret="wrong")
+@pytest.mark.gen_test
+async def test_the_log_says_what_the_operator_has_to_mend(world: World, provider: str, log_lines: list[str]) -> None:
+    _, page = await world.start(provider, new_user())
+    await world.back(await world.decide(page))
+    [line] = [line for line in log_lines if "the exchange failed" in line]
+    assert " ERROR " in line
+    assert "the exchange failed: invalid_client job_id=" in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("invalid_grant", "invalid_grant"), ("html_502", "TransientError"), ("html_200", "TransientError")],
+)
+@pytest.mark.gen_test
+async def test_the_log_says_what_the_token_endpoint_said(
+    world: World, kind: Kind, told: str, log_lines: list[str]
+) -> None:
+    world.sandbox.faults.add(Fault(kind, "token"))
+    _, page = await world.start("google", new_user())
+    await world.back(await world.decide(page))
+    [line] = [line for line in log_lines if "the exchange failed" in line]
+    assert " WARNING " in line
+    assert f"the exchange failed: {told} job_id=" in line
+
+
 @pytest.mark.gen_test
 async def test_an_answer_that_was_lost_is_not_asked_for_again(world: World) -> None:
     world.sandbox.faults.add(Fault("reset", "token", after=True))

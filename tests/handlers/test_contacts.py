@@ -66,7 +66,9 @@ async def test_a_row_has_the_fields_and_types_of_the_contract(world: World, prov
     assert {row["skip_reason"] for row in created} == {None}
     assert all(row["display_name"] == known[row["contact_id"]]["display_name"] for row in created)
     skipped = [row for row in rows if row["action"] == "skipped"]
-    assert {row["skip_reason"] for row in skipped} == {"duplicate", "no_email"}
+    # In place of an address some have a name that leads to nobody outside their company: Graph sends it.
+    unusable = {"unusable_email"} if provider == "microsoft" else set()
+    assert {row["skip_reason"] for row in skipped} == {"duplicate", "no_email", *unusable}
     assert len(created) + len(skipped) == SIZE
 
 
@@ -82,7 +84,8 @@ async def test_an_action_and_how_many_it_concerns(world: World, provider: str) -
         assert len(page["contacts"]) == min(count, 100)
         assert {row["action"] for row in page["contacts"]} <= {action}
     reasons = [row["skip_reason"] for row in (await listed(world, job_id, user, action="skipped"))["contacts"]]
-    assert (reasons.count("no_email"), reasons.count("duplicate")) == (no_email, duplicate)
+    assert reasons.count("no_email") + reasons.count("unusable_email") == no_email
+    assert reasons.count("duplicate") == duplicate
     assert (await listed(world, job_id, user))["total"] == SIZE
 
 

@@ -99,7 +99,7 @@ async def test_the_numbers_are_those_of_all_workers_whichever_is_asked_and_whoev
             return parsed((await bench.http.get(f"http://127.0.0.1:{server.port}/metrics")).body)
 
         async def ready(count: int) -> Scrape:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(40):
                 while total(seen := await scraped(), "everreach_nodes_ready") != count:
                     await asyncio.sleep(0.1)
             return seen

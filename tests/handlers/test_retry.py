@@ -130,6 +130,38 @@ async def test_only_what_failed_can_be_retried(world: World, provider: str) -> N
     assert await all_jobs(world) == before
 
 
+@pytest.mark.settings(rate_limit_start="3/hour")
+@pytest.mark.gen_test
+async def test_a_retry_that_asks_for_a_consent_counts_as_a_start(world: World) -> None:
+    user = new_user()
+    goes_on = await stopped(world, "google", user)
+    job_id = await never_connected(world, "google", user)
+    page = (await retry(world, job_id, user)).json["authorization_url"]
+    await world.back(await world.decide(page, "deny"))
+    before = await all_jobs(world)
+    refused = await retry(world, job_id, user)
+    check_error(refused, 429, "Too Many Requests")
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    check_error(await world.api("POST", "/microsoft/start", user), 429, "Too Many Requests")
+    assert await all_jobs(world) == before
+    # Whose tokens are there asks nobody, and does not count; nor does another person.
+    assert (await retry(world, goes_on["id"], user)).status == 200
+    other = new_user()
+    assert (await retry(world, await never_connected(world, "google", other), other)).status == 200
+
+
+@pytest.mark.settings(rate_limit_start="2/hour", google_client_secret=None)
+@pytest.mark.gen_test
+async def test_a_retry_that_cannot_ask_does_not_count(world: World) -> None:
+    user = new_user()
+    job_id = await never_connected(world, "microsoft", user)
+    await world.database["contact_import_jobs"].update_one({"_id": job_id}, {"$set": {"provider": "google"}})
+    for _ in range(3):
+        check = await retry(world, job_id, user)
+        assert (check.status, check.json["error"]) == (400, "Configuration Required")
+    assert (await world.api("POST", "/microsoft/start", user)).status == 200
+
+
 @pytest.mark.gen_test
 async def test_nobody_retries_what_is_not_theirs(world: World) -> None:
     owner = new_user()

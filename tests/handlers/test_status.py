@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from everreach import watch
+from everreach.job import Job
 from handlers import BASE
 from providers.sandbox.faults import Fault
 from tests.handlers.edge import (
@@ -18,6 +20,7 @@ from tests.handlers.edge import (
     not_hers,
     until,
 )
+from tests.handlers.following import change, knows, next_state, running_job, websocket
 from tests.world import ACCOUNT, World, new_user
 
 BOTH = pytest.mark.parametrize("provider", PROVIDERS)
@@ -94,6 +97,55 @@ async def test_a_job_that_has_failed_says_why_in_our_words(world: World, provide
     check_document(job)
     assert job["status"] == "failed"
     assert "invalid_grant" not in job["error_message"]
+
+
+def cut_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on the node hears of no change, and takes what it remembers for fresh."""
+    monkeypatch.setattr(watch, "STALE_SECONDS", 600.0)
+    hub = world.node.services.watch
+    hear = hub._hear
+
+    async def signs(told: object) -> None:
+        if not isinstance(told, Job):
+            await hear(told)  # type: ignore[arg-type]  # It is a sign.
+
+    monkeypatch.setattr(hub, "_hear", signs)
+
+
+@pytest.mark.gen_test
+async def test_what_a_person_does_shows_at_once_and_what_others_write_once_the_stream_tells(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    async with websocket(world.origin, job_id, user) as line:
+        await next_state(line)
+        await knows(world.node, fresh=True)
+        assert (await world.status(job_id, user))["version"] == 2
+        cut_off(world, monkeypatch)
+        await change(world, job_id)
+        assert (await world.status(job_id, user))["version"] == 2
+        assert (await world.api("POST", f"/jobs/{job_id}/cancel", user)).json["version"] == 4
+        now = await world.status(job_id, user)
+        assert (now["status"], now["version"]) == ("cancelled", 4)
+
+
+@pytest.mark.gen_test
+async def test_so_do_a_consent_and_a_retry(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.sandbox.faults.add(Fault("missing_scope", "page", times=1))
+    user, other = new_user(), new_user()
+    elsewhere = await running_job(world, other)
+    job_id, page = await world.start("google", user)
+    async with websocket(world.origin, elsewhere, other) as line:
+        await next_state(line)
+        await knows(world.node, fresh=True)
+        cut_off(world, monkeypatch)
+        assert (await world.status(job_id, user))["status"] == "authenticating"
+        await world.back(await world.decide(page))
+        assert (await world.status(job_id, user))["status"] != "authenticating"
+        await until(lambda: world.database["contact_import_jobs"].find_one({"_id": job_id, "status": "failed"}))
+        assert (await world.api("POST", f"/jobs/{job_id}/retry", user)).status == 200
+        assert (await world.status(job_id, user))["status"] in {"fetching", "processing", "completed"}
 
 
 @pytest.mark.gen_test

@@ -75,7 +75,7 @@ async def test_a_token_comes_by_header_or_by_subprotocol_and_is_never_sent_back(
 async def test_without_a_good_token_there_is_no_upgrade(world: World) -> None:
     user = new_user()
     job_id = await running_job(world, user)
-    good, late = issue(SECRET, user, 3600), issue(SECRET, user, -1)
+    good, late = issue(SECRET, user, 3600), issue(SECRET, user, -60)
     protocols = ["bearer", "bearer, x.y.z", f"bearer, {late}", f"bearer, {good}, x", f"{good}, bearer", f"chat, {good}"]
     headers = [{"Sec-WebSocket-Protocol": protocol} for protocol in protocols]
     headers += [{}, {"Authorization": f"Bearer {late}"}, {"Authorization": good}]

@@ -61,6 +61,11 @@ class ProviderContract:
     refusing: ClassVar[tuple[str, ...]]
     """Scopes with which they may not: what is left when a person unticks the contacts."""
 
+    issuers: ClassVar[tuple[str, ...]]
+    """What the provider calls itself where it sends people back."""
+    other_issuers: ClassVar[tuple[str, ...]]
+    """What is nearly that."""
+
     account_url: ClassVar[str]
     account_reply: ClassVar[dict[str, Any]]
     account: ClassVar[Account]
@@ -222,6 +227,32 @@ class ProviderContract:
             assert type(refused.value) is error
             assert "AADSTS" not in refused.value.message
             assert "invalid" not in refused.value.message
+
+    @pytest.mark.parametrize(
+        ("name", "word"),
+        [
+            ("revoked", "invalid_grant"),
+            ("wrong_secret", "invalid_client"),
+            ("malformed", "invalid_request"),
+            ("unavailable", "temporarily_unavailable"),
+            ("html", None),
+            ("too_many", None),
+        ],
+    )
+    @pytest.mark.gen_test
+    async def test_a_refusal_keeps_the_word_for_it_if_it_is_a_known_one(self, name: str, word: str | None) -> None:
+        provider = self.provider(playing(refusal(recorded("token_errors")[name])))
+        with pytest.raises(ProviderError) as refused:
+            await provider.exchange("c", "v")
+        assert refused.value.oauth_error == word
+
+    def test_it_knows_its_own_issuers_letter_for_letter(self) -> None:
+        provider = self.provider(playing())
+        assert [one for one in self.issuers if not provider.is_issuer(one)] == []
+        spoilt = [f"{one}/" for one in self.issuers] + [one.upper() for one in self.issuers]
+        spoilt += [one.replace("https", "http") for one in self.issuers] + [f"{one}?x" for one in self.issuers]
+        foreign = ["", "null", "https://evil.example", *self.other_issuers, *spoilt]
+        assert [one for one in foreign if provider.is_issuer(one)] == []
 
     def test_scopes_that_are_not_named_are_all_that_were_asked_for(self) -> None:
         assert self._allows(None)

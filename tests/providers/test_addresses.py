@@ -59,14 +59,14 @@ async def test_a_name_server_that_does_not_answer_holds_up_nobody(monkeypatch: p
 
     def hanging(host: str, *args: object, **kwargs: object) -> object:
         if host == "slow.example":
-            answered.wait(10)
+            answered.wait(60)
         return real("127.0.0.1", *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", hanging)
     hung = [asyncio.ensure_future(look_up("slow.example", 443)) for _ in range(20)]
     await asyncio.sleep(0)
-    assert await asyncio.wait_for(look_up("fast.example", 443), 5)
+    assert await asyncio.wait_for(look_up("fast.example", 443), 30)
     for lookup in hung[1:]:
         lookup.cancel()
     answered.set()
-    assert await asyncio.wait_for(hung[0], 5)
+    assert await asyncio.wait_for(hung[0], 30)

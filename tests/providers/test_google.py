@@ -21,6 +21,8 @@ class TestGoogle(ProviderContract):
     asks = {"scope": f"{READONLY} {EMAIL}", "access_type": "offline", "prompt": "consent"}
     token_url = "https://oauth2.googleapis.com/token"
     revoke_url = "https://oauth2.googleapis.com/revoke"
+    issuers = ("https://accounts.google.com",)
+    other_issuers = ("accounts.google.com", "https://google.com", "https://www.accounts.google.com")
     granted = recorded("tokens")["google"]
     allowing = (f"{READONLY} openid", "https://www.googleapis.com/auth/contacts")
     refusing = (f"{EMAIL} openid", "https://www.googleapis.com/auth/contacts.other.readonly")
@@ -42,7 +44,7 @@ class TestGoogle(ProviderContract):
             {"value": "old@ex.org", "type": "home", "primary": False},
         ],
         "phones": [
-            {"value": "+442079460958", "type": "mobile", "primary": True},
+            {"value": "020 7946 0958", "type": "mobile", "primary": True, "e164": "+442079460958"},
             {"value": "ext. 12", "type": "workPager", "primary": False},
         ],
         "addresses": [

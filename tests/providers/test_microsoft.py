@@ -16,6 +16,7 @@ from tests.providers.wire import Sent, Wire, config, playing, recorded, reply
 
 GRAPH = "https://graph.microsoft.com"
 ME = f"{GRAPH}/v1.0/me"
+LOGIN = "https://login.microsoftonline.com"
 REQUEST_LIMIT = 60
 
 
@@ -25,6 +26,11 @@ class TestMicrosoft(ProviderContract):
     authorize_url = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"
     asks = {"scope": f"{GRAPH}/Contacts.Read {GRAPH}/User.Read offline_access", "response_mode": "query"}
     token_url = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
+    issuers = (
+        f"{LOGIN}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+        f"{LOGIN}/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0",
+    )
+    other_issuers = (LOGIN, f"{LOGIN}/common/v2.0", "https://sts.windows.net/9188040d-6c67-4c5b-b112-36a304b66dad/")
     granted = recorded("tokens")["microsoft"]
     allowing = (f"{GRAPH}/Contacts.Read openid", "contacts.read", "CONTACTS.READWRITE")
     refusing = (f"{GRAPH}/User.Read profile", "Contacts.Read.Shared")

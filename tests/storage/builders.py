@@ -1,5 +1,6 @@
 """What the storage tests are built from: the stores on one database, and jobs that have come so far."""
 
+import secrets
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,7 +14,7 @@ from bson.raw_bson import RawBSONDocument
 from everreach.contact import Contact, Entry
 from everreach.cursor import Cursor
 from everreach.job import Job, Lease, Tally
-from everreach.oauth_state import State, new_state
+from everreach.oauth_state import State
 from storage.contacts import ContactStore
 from storage.indexes import CONTACTS, JOBS, LEDGER
 from storage.jobs import JobStore
@@ -48,7 +49,7 @@ WRITES: Final = ("begin", "renew", "release", "identify", "store_tokens", "advan
 
 
 def state_of(user: str = USER) -> State:
-    return new_state(str(uuid.uuid4()), user)[1]
+    return State(str(uuid.uuid4()), user, secrets.token_urlsafe(36))
 
 
 def contact(email: str | None, name: str | None = "Ada") -> Contact:

@@ -37,6 +37,7 @@ ON_JOBS: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
     "cancel": (ALIVE, Status.CANCELLED),
     "retry": ((Status.FAILED,), Status.FETCHING),
     "reauthorize": ((Status.FAILED,), Status.AUTHENTICATING),
+    "keep": ((Status.FAILED,), STAY),
     "forget": ((Status.FAILED,), STAY),
     "settle": ((Status.CANCELLED,), STAY),
     "claim": (RUNNING, STAY),
@@ -53,7 +54,7 @@ ON_LEASES: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
 }
 TABLE: Final = {**ON_JOBS, **ON_LEASES}
 
-READS: Final = {"get", "these", "due", "expired"}
+READS: Final = {"get", "these", "due", "expired", "consented", "grants_beside"}
 BEGINNINGS: Final = {"create"}
 
 
@@ -81,11 +82,12 @@ async def after_spending(stores: Stores, arrow: str) -> tuple[str, Attempt]:
 
 async def for_a_second_try(stores: Stores, arrow: str) -> tuple[str, Attempt]:
     job = await stores.fetching()
-    if arrow == "reauthorize":
+    if arrow in {"reauthorize", "keep"}:
         await stores.put(job.id, **NO_TOKENS)
     attempts: dict[str, Attempt] = {
         "retry": lambda: stores.jobs.retry(job.id, USER),
         "reauthorize": lambda: stores.jobs.reauthorize(replace(state_of(), job_id=job.id), "sealed anew", 600),
+        "keep": lambda: stores.jobs.keep(job, TOKENS),
     }
     return job.id, attempts[arrow]
 
@@ -111,7 +113,7 @@ async def prepared(stores: Stores, arrow: str) -> tuple[str, Attempt]:
         return await before_spending(stores, arrow)
     if arrow in {"consent", "refuse"}:
         return await after_spending(stores, arrow)
-    if arrow in {"retry", "reauthorize"}:
+    if arrow in {"retry", "reauthorize", "keep"}:
         return await for_a_second_try(stores, arrow)
     return await due_for_the_engine(stores, arrow)
 

@@ -9,7 +9,7 @@ import pytest
 
 from everreach.job import Job, Status
 from storage import changes
-from storage.changes import JobChanges, Sign
+from storage.changes import Gone, JobChanges, Sign, Told
 from storage.indexes import JOBS
 from storage.mongo import Database, connect
 from tests.handlers.edge import until
@@ -29,16 +29,16 @@ class Heard:
     """All that the stream said."""
 
     def __init__(self) -> None:
-        self.all: list[Job | Sign] = []
+        self.all: list[Told] = []
         self._more = asyncio.Event()
 
-    async def listen(self, told: AsyncIterator[Job | Sign]) -> None:
+    async def listen(self, told: AsyncIterator[Told]) -> None:
         async for one in told:
             self.all.append(one)
             self._more.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while not condition():
                 self._more.clear()
                 await self._more.wait()
@@ -78,7 +78,7 @@ async def streams(database: Database) -> int:
     return len(await database.client.admin.aggregate([looking, ours]).to_list(None))
 
 
-async def next_answer(told: AsyncGenerator[Job | Sign, None]) -> None:
+async def next_answer(told: AsyncGenerator[Told, None]) -> None:
     """Cut off while the database is asked for more."""
     asking = asyncio.ensure_future(anext(told))
     await asyncio.sleep(0)
@@ -86,14 +86,14 @@ async def next_answer(told: AsyncGenerator[Job | Sign, None]) -> None:
     await asyncio.gather(asking, return_exceptions=True)
 
 
-async def nothing(_: AsyncGenerator[Job | Sign, None]) -> None:
+async def nothing(_: AsyncGenerator[Told, None]) -> None:
     """Cut off while nothing is asked."""
 
 
 @pytest.mark.parametrize("awaiting", [next_answer, nothing])
 @pytest.mark.gen_test
 async def test_a_node_that_stops_leaves_nothing_open_in_the_database(
-    database: Database, database_uri: str, awaiting: Callable[[AsyncGenerator[Job | Sign, None]], Awaitable[None]]
+    database: Database, database_uri: str, awaiting: Callable[[AsyncGenerator[Told, None]], Awaitable[None]]
 ) -> None:
     node = connect(database_uri)
     async with aclosing(JobChanges(node).follow()) as told:
@@ -207,3 +207,13 @@ async def test_a_stream_whose_place_is_forgotten_begins_anew_and_says_so(stores:
         await changed(stores, job, 11)
         await heard.until(lambda: heard.versions(job.id) == [11])
         assert heard.signs()[-1] is Sign.GAP
+
+
+@pytest.mark.gen_test
+async def test_it_tells_which_jobs_are_gone_and_nothing_of_them(stores: Stores) -> None:
+    job, other = await stores.fetching(), await stores.fetching()
+    async with listening(stores) as heard:
+        await stores.database[JOBS].delete_one({"_id": job.id})
+        await heard.current()
+        assert [one for one in heard.all if isinstance(one, Gone)] == [Gone(job.id)]
+        assert not heard.versions(other.id)

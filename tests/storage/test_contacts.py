@@ -59,6 +59,26 @@ async def test_every_contact_of_a_page_is_told_what_became_of_it(stores: Stores)
 
 
 @pytest.mark.gen_test
+async def test_one_whose_emails_are_no_addresses_is_told_from_one_without_and_its_row_keeps_them(
+    stores: Stores,
+) -> None:
+    lease = await stores.leased()
+    refused = Entry("refused", None, contact(None), {"email": "n/a"}, unaddressed="unusable_email")
+    assert await stores.page(lease, [entry("mute"), refused]) == Tally(skipped=2)
+    rows = {row["provider_contact_id"]: (row["skip_reason"], row["raw_data"]) for row in await stores.rows()}
+    assert rows == {"mute": ("no_email", '{"id":"mute"}'), "refused": ("unusable_email", '{"email":"n/a"}')}
+
+
+@pytest.mark.gen_test
+async def test_a_phone_keeps_what_was_typed_beside_the_certain_number(stores: Stores) -> None:
+    ada = contact("ada@example.org")
+    ada["phones"] = [{"value": "020 7946 0958", "type": None, "primary": True, "e164": "+442079460958"}]
+    await stores.page(await stores.leased(), [Entry("1", None, ada, {})])
+    (document,) = await stores.people()
+    assert document["phones"] == ada["phones"]
+
+
+@pytest.mark.gen_test
 async def test_an_empty_page_is_a_page(stores: Stores) -> None:
     assert await stores.page(await stores.leased(), []) == Tally()
 

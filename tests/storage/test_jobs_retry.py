@@ -153,7 +153,7 @@ async def test_a_new_consent_is_asked_for_as_the_first_was(stores: Stores) -> No
     assert {**document, **asked, "access_token": None} == document
     assert 500 < await stores.seconds_left(job.id) <= 600
     assert (job.processed_contacts, job.provider_account_id, job.provider_account_name) == (3, "id-1", None)
-    assert await stores.jobs.spend(replace(state, nonce_hash=state_of().nonce_hash), "google") is None
+    assert await stores.jobs.spend(replace(state, random=state_of().random), "google") is None
     spent = await stores.jobs.spend(state, "google")
     assert spent
     fetching = await stores.jobs.consent(spent, TOKENS)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
 from everreach.job import Status, Tally
-from storage.leases import RETRY_WINDOW_SECONDS
+from storage.arrows import RETRY_WINDOW_SECONDS
 from tests.storage.builders import NEW_TOKENS, NO_TOKENS, TOKENS, Stores, writes
 
 PAGE: Final = Tally(imported=5, skipped=3, failed=2)

@@ -1,9 +1,11 @@
 """A person's documents: all of them are found and deleted, nobody else's, and none too early."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bson import Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from limits import parse
 
 from storage.indexes import CONTACTS, DELIVERIES, JOBS, LEDGER, PERSON_BOUND, RATE_LIMITS
@@ -18,7 +20,12 @@ def persons(database: Database) -> PersonStore:
     return PersonStore(database)
 
 
-OWN: list[dict[str, Any]] = [{}, {"email": None}, {"email": ""}, {"email": "own@example.org", "source": "app"}]
+OWN: list[dict[str, Any]] = [
+    *({}, {"email": None}, {"email": ""}, {"email": "own@example.org", "source": "app"}),
+    *({"email": odd} for odd in (7, 7.5, True, datetime.now(UTC), ObjectId(), b"ada", Regex("ada"), Decimal128("7"))),
+    *({"email": odd} for odd in ({}, {"work": "ada"}, [], [7], [None], ["", 7], ["one@example.org", 7, None])),
+    *({"email": odd} for odd in (Code("ada"), Timestamp(7, 7), MinKey(), MaxKey(), Int64(7))),
+]
 """What the app itself may have written."""
 
 
@@ -39,7 +46,7 @@ async def test_everything_of_a_person_is_counted_and_deleted_and_nothing_of_anot
 ) -> None:
     await live(stores, USER)
     await live(stores, STRANGER)
-    everything = {JOBS: 1, LEDGER: 2, CONTACTS: 6, DELIVERIES: 1, RATE_LIMITS: 2}
+    everything = {JOBS: 1, LEDGER: 2, CONTACTS: 2 + len(OWN), DELIVERIES: 1, RATE_LIMITS: 2}
     assert await persons.count(USER) == everything
     strangers = {name: await stores.database[name].find({"user_id": STRANGER}).to_list(None) for name in PERSON_BOUND}
     assert await persons.delete(USER) == everything
@@ -118,3 +125,12 @@ async def test_of_each_job_that_ended_with_tokens_the_best_is_told(stores: Store
     assert running.id not in held
     assert (held[both.id].provider, held[both.id].token.field) == ("google", "refresh_token")
     assert (held[access.id].token.field, held[access.id].token.text) == ("access_token", "sealed access")
+
+
+@pytest.mark.gen_test
+async def test_a_job_that_a_hand_broke_keeps_its_person_from_nothing(stores: Stores, persons: PersonStore) -> None:
+    job = await stores.fetching()
+    await stores.put(job.id, status="cancelled", lease_owner="node-9", not_before="soon", provider=None)
+    assert await persons.seconds_until_silence(USER) == 0
+    assert [held.provider for held in await persons.grants(USER)] == ["None"]
+    assert (await persons.delete(USER))[JOBS] == 1

@@ -68,7 +68,7 @@ async def test_google_sends_the_browser_back_with_more_than_was_asked(at_google:
     answer = await at_google.callback("allow")
     assert answer["state"] == "st+a/te=="
     assert "/" in answer["code"]
-    assert set(answer) == {"state", "code", "scope", "authuser", "prompt"}
+    assert set(answer) == {"iss", "state", "code", "scope", "authuser", "prompt"}
 
 
 async def test_microsoft_sends_a_session_state_along(at_microsoft: Visit) -> None:
