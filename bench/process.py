@@ -39,12 +39,19 @@ class Process:
     """A child that is ended with the bench, whatever happens to it in between."""
 
     def __init__(self, module: str, *arguments: str, **environment: str) -> None:
-        self._command = (sys.executable, "-m", module, *arguments)
+        self._command: tuple[str, ...] = (sys.executable, "-m", module, *arguments)
         self._environment = {**os.environ, **environment}
+        self._errors = asyncio.subprocess.DEVNULL
+
+    def confine(self, files: int, log: int) -> None:
+        """Have it start with half of so many files as its limit, which it may raise to all, and log to that file."""
+        limited = f'ulimit -Sn {files // 2}; ulimit -Hn {files}; exec "$0" "$@"'
+        self._command = ("/bin/sh", "-c", limited, *self._command)
+        self._errors = log
 
     async def __aenter__(self) -> Self:
         self.child = await asyncio.create_subprocess_exec(
-            *self._command, env=self._environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+            *self._command, env=self._environment, stdout=asyncio.subprocess.PIPE, stderr=self._errors
         )
         return self
 

@@ -18,11 +18,12 @@ from everreach.tokens import issue
 from handlers import BASE
 from providers.http import Http
 from providers.sandbox.app import Sandbox
+from providers.sandbox.faults import Fault
 from storage.embedded import EmbeddedMongod
 from storage.mongo import Database, connect
 
 _SERVER_CACHE = "cache_size=4G"
-_NO_LIMITS = {"RATE_LIMIT_START": "100000/hour", "RATE_LIMIT_STATUS": "1000000/minute"}
+_USUAL = {"RATE_LIMIT_START": "100000/hour", "RATE_LIMIT_STATUS": "1000000/minute", "SUPABASE_URL": ""}
 
 SECRET = secrets.token_urlsafe(48)
 
@@ -35,9 +36,13 @@ class Providers(Process):
     def __init__(self, latency: float) -> None:
         super().__init__("providers.sandbox", "--port", "0", "--latency", str(latency))
 
+    async def address(self) -> str:
+        """Where it is. Ask once."""
+        return (await self.line()).decode().strip()
+
     async def urls(self) -> dict[str, str]:
-        """Where it is, as settings. Ask once."""
-        return Sandbox().urls((await self.line()).decode().strip())
+        """The same as settings. Ask once."""
+        return Sandbox().urls(await self.address())
 
 
 class Bench:
@@ -55,7 +60,7 @@ class Bench:
         await admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=_SERVER_CACHE)
         admin.client.close()
         self._sandbox = await Providers(self._latency).__aenter__()
-        self._providers = await self._sandbox.urls()
+        self._address = await self._sandbox.address()
         self.http = Http()
         return self
 
@@ -66,6 +71,10 @@ class Bench:
         await self._sandbox.__aexit__(kind, error, trace)
         await self._mongod.stop()
         self._folder.cleanup()
+
+    async def play(self, *faults: Fault) -> None:
+        """Order faults of the sandbox."""
+        await self.http.post(f"{self._address}/_sandbox/faults", msgspec.json.encode(faults), headers={})
 
     def database(self, name: str) -> Database:
         """A database of the mongod."""
@@ -92,9 +101,8 @@ class Bench:
             NEXT_PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
             MONGODB_URI=self.database_uri(database),
             SUPABASE_JWT_SECRET=SECRET,
-            SUPABASE_URL="",
             TOKEN_ENCRYPTION_KEYS=_KEY,
-            **{**self._providers, **Sandbox().credentials(), **_NO_LIMITS, **settings},
+            **{**Sandbox().urls(self._address), **Sandbox().credentials(), **_USUAL, **settings},
         )
 
 
@@ -105,6 +113,8 @@ class Server(Process):
         super().__init__("everreach", "serve", *arguments, **environment)
         self.port = port
         self._origin = f"http://127.0.0.1:{port}"
+        self.claims: dict[str, str] = {}
+        """What everybody's token has to say beside the usual."""
 
     async def ready(self, http: Http) -> None:
         """Wait until it answers."""
@@ -120,7 +130,11 @@ class Server(Process):
     def client(self, http: Http, user: str | None = None) -> DemoClient:
         """A person, or a new one, with the app."""
         user = user or str(uuid.uuid4())
-        return DemoClient(http, f"{self._origin}{BASE}", user, issue(SECRET, user, 36000))
+        return DemoClient(http, f"{self._origin}{BASE}", user, self.token(user))
+
+    def token(self, user: str) -> str:
+        """That of a person."""
+        return issue(SECRET, user, 36000, **self.claims)
 
 
 class Bare(Process):

@@ -2,13 +2,16 @@
 
 import uuid
 
-from bench.processes import SECRET, Bench, Server
+from bson import ObjectId
+
+from bench.life import deny
+from bench.processes import Bench, Server, ended
 from everreach.job import Status
-from everreach.tokens import issue
 from storage.arrows import NOW, apply, change
-from storage.indexes import JOBS
+from storage.indexes import JOBS, LEDGER
 from storage.mongo import Database, Document
 
+_BATCH = 10_000
 _MIDDLE = {
     "status": Status.PROCESSING,
     "provider_account_name": "somebody@sandbox.example",
@@ -29,7 +32,7 @@ async def stand(bench: Bench, server: Server, database: Database, people: int) -
     await database[JOBS].insert_many(
         [{**model, **_MIDDLE, "_id": job_id, "user_id": owner} for job_id, owner in owners.items()]
     )
-    return [(job_id, issue(SECRET, owner, 36000)) for job_id, owner in owners.items()]
+    return [(job_id, server.token(owner)) for job_id, owner in owners.items()]
 
 
 async def move(database: Database, job_id: str) -> int:
@@ -48,3 +51,21 @@ async def _apply(database: Database, job_id: str, pipeline: list[Document]) -> i
     job = await apply(database[JOBS], {"_id": job_id}, pipeline)
     assert job
     return job.version
+
+
+async def bury(bench: Bench, server: Server, database: Database, rows: int) -> tuple[str, str]:
+    """A job of so many rows, and its owner's token; only a hundred were ever imported."""
+    client = server.client(bench.http)
+    job_id = await client.consent("google", "buried@sandbox.example", 100)
+    await ended(client, job_id)
+    row: Document = await database[LEDGER].find_one({"import_job_id": job_id}) or {}
+    for start in range(0, rows, _BATCH):
+        batch = [{**row, "_id": ObjectId(), "provider_contact_id": f"b{start + place}"} for place in range(_BATCH)]
+        await database[LEDGER].insert_many(batch, ordered=False)
+    return job_id, server.token(client.user)
+
+
+async def refuse(bench: Bench, server: Server) -> tuple[str, str]:
+    """A job whose person said no, and their token: it can be retried with a new consent only."""
+    client = server.client(bench.http)
+    return await deny(bench, client, "google"), server.token(client.user)

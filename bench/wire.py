@@ -1,5 +1,6 @@
 """HTTP and websockets as bytes, no more than is needed: whoever makes the load must cost less than what is measured."""
 
+import asyncio
 import struct
 from collections.abc import Iterator
 
@@ -15,16 +16,42 @@ _WEBSOCKET = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-K
 
 def get(path: str, token: str) -> bytes:
     """A request below the API's base path, on a connection that is kept."""
-    return _request(path, token, "")
+    return request("GET", path, token, "")
 
 
 def upgrade(path: str, token: str) -> bytes:
     """A websocket's handshake there."""
-    return _request(path, token, f"Connection: Upgrade\r\n{_WEBSOCKET}")
+    return request("GET", path, token, f"Connection: Upgrade\r\n{_WEBSOCKET}")
 
 
-def _request(path: str, token: str, more: str) -> bytes:
-    return f"GET {BASE}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n{more}\r\n".encode()
+def request(method: str, path: str, token: str, more: str = "Content-Length: 0\r\n") -> bytes:
+    """Any other without a body; `more` are further headers."""
+    return f"{method} {BASE}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n{more}\r\n".encode()
+
+
+async def exchange(port: int, said: bytes, patience: float = 10.0) -> tuple[str, bytes]:
+    """Say it over a new connection. Returns the whole answer's status code and body, or `closed` or `late`."""
+    try:
+        async with asyncio.timeout(patience):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(said)
+                return await _answered(reader)
+            finally:
+                writer.close()
+    except TimeoutError:
+        return "late", b""
+    except OSError:
+        return "closed", b""
+
+
+async def _answered(reader: asyncio.StreamReader) -> tuple[str, bytes]:
+    heard = b""
+    while more := await reader.read(1 << 20):
+        heard += more
+        if found := answer(heard):
+            return found[0].decode(), found[1]
+    return "closed", b""
 
 
 def answer(buffer: bytes) -> tuple[bytes, bytes] | None:

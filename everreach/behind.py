@@ -34,5 +34,9 @@ class Behind:
     async def done(self) -> None:
         """Wait for the step that was begun; raises what it raised."""
         step, self._step = self._step, None
-        if step:
-            await step
+        try:
+            if step:
+                await step
+        finally:
+            # What it raised holds this frame, and the frame must not hold what raised it: see Turn.during.
+            del step

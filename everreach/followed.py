@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import Final, Protocol
 
+from cachetools import LRUCache
+
 from everreach.documents import View
 
 SETTLING_SECONDS: Final = 2.0
@@ -12,6 +14,7 @@ SETTLING_SECONDS: Final = 2.0
 _BATCH: Final = 100  # Followers that are told at a time: a few milliseconds, and then requests are answered.
 _SOONEST: Final = 0.01  # Seconds between two looks, at the least and at the most.
 _SELDOM: Final = 0.2
+_REMEMBERED: Final = 1000
 
 
 class Follower(Protocol):
@@ -27,28 +30,13 @@ class Follower(Protocol):
 class Followed:
     """One job. `gone` says that it was deleted, and nothing that was read of it before is to be taken."""
 
-    def __init__(self, job_id: str, *, gone: bool = False) -> None:
-        self.job_id = job_id
+    def __init__(self, view: View | None, *, gone: bool) -> None:
+        self.view = view
         self.gone = gone
-        self.view: View | None = None
         self.keepers = 0
         self.followers: dict[Follower, None] = {}
         self.told_at = 0.0
         self.telling = False
-        self._settling_since: float | None = None
-
-    async def patience(self) -> bool:
-        """Wait until it is worth to look again whether the job is settled, first soon, then seldom; False at the end.
-
-        It begins with the first look of this process, and is used up once and for all.
-        """
-        now = time.monotonic()
-        self._settling_since = self._settling_since or now
-        waited = now - self._settling_since
-        if waited >= SETTLING_SECONDS:
-            return False
-        await asyncio.sleep(min(max(waited / 4, _SOONEST), _SELDOM, SETTLING_SECONDS - waited))
-        return True
 
     async def show(self, view: View) -> None:
         """Show its followers a state."""
@@ -65,3 +53,18 @@ class Followed:
                 follower.gone()
             if place % _BATCH == 0:
                 await asyncio.sleep(0)
+
+
+class Patience:
+    """Of one process with the workers of cancelled jobs. For each job it begins with the first look, and ends once."""
+
+    def __init__(self) -> None:
+        self._since: LRUCache[str, float] = LRUCache(_REMEMBERED)
+
+    async def lasts(self, job_id: str) -> bool:
+        """Wait until it is worth to look again whether it is settled, first soon, then seldom; False at the end."""
+        waited = time.monotonic() - self._since.setdefault(job_id, time.monotonic())
+        if waited >= SETTLING_SECONDS:
+            return False
+        await asyncio.sleep(min(max(waited / 4, _SOONEST), _SELDOM, SETTLING_SECONDS - waited))
+        return True

@@ -45,6 +45,7 @@ LONGEST_WAIT_SECONDS: Final = 64.0
 
 _log = logging.getLogger(__name__)
 _DATABASE_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 8.0
 _UNREADABLE_TOKENS: Final = "The stored access can no longer be opened. Please reconnect your account."
 _ANOTHER_ACCOUNT: Final = "This is another account than the import began with. Please start a new import for it."
 _UNKNOWN_ACCOUNT: Final = "It is not known which account the import began with. Please start a new import."
@@ -75,7 +76,12 @@ class Importer:
 
     async def run(self, turn: Turn) -> None:
         """Import until the listing ends, the job fails, the turn is over, or the job is no longer ours."""
+        page, stuck = -1, 0
         while await self._begin(turn):
+            page, stuck = turn.lease.job.page, stuck + 1 if turn.lease.job.page == page else 0
+            if stuck > 1:
+                # A database that reads and does not write, say: neither it nor the provider is asked without a pause.
+                await turn.waited(min(_DATABASE_PAUSE_SECONDS * 2 ** (stuck - 2), _LONGEST_PAUSE_SECONDS))
             try:
                 await self._take(turn)
             except (DatabaseAwayError, LeaseLostError):

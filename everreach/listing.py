@@ -32,8 +32,7 @@ class Listing:
 
     async def page(self) -> Page:
         """The page at the cursor. Raises ListingExpiredError where the provider no longer knows that place."""
-        fetching, self._ahead = self._ahead or self._fetch(self.cursor.position), None
-        return await self._turn.during(fetching)
+        return await self._turn.during(self._fetching())
 
     def restart(self) -> None:
         """Begin again; see Cursor.restarted."""
@@ -48,6 +47,10 @@ class Listing:
         """Step to the next page; see Cursor.after."""
         self.cursor = self.cursor.after(position, fresh=fresh, barren_limit=barren_limit)
         return self.cursor
+
+    def _fetching(self) -> asyncio.Task[Page]:
+        fetching, self._ahead = self._ahead or self._fetch(self.cursor.position), None
+        return fetching
 
     def _fetch(self, position: str | None) -> asyncio.Task[Page]:
         return asyncio.create_task(self._fetched(position))

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 
 import uvloop
 
+from everreach import heap
 from everreach.app import Node
 from everreach.config import Config
 from everreach.seldom import complain
@@ -61,6 +62,7 @@ async def serve(
     config: Config, sockets: Sequence[socket.socket] = (), started: Callable[[int], None] = announce
 ) -> int:
     """Be a node until a signal ends it; `started` is told the port as soon as it serves. Returns the exit code."""
+    heap.share()
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.set_exception_handler(complain)
     for number in ENDINGS:
@@ -95,10 +97,10 @@ async def _unless(stop: asyncio.Event, starting: Coroutine[Any, Any, Node]) -> N
 
 def _tune() -> None:
     # A page makes thousands of small objects that all die young; looking for cycles among them finds none. The look at
-    # the newest is kept so short that nobody who asks for a status notices it, and the longer looks are rare. What
-    # lives as long as the process is not looked at again.
+    # the newest is kept so short that nobody who asks for a status notices it, and the longer looks are rare: one for
+    # each million of objects that are left. What lives as long as the process is not looked at again.
     gc.freeze()
-    gc.set_threshold(10_000, 1000, 20)
+    gc.set_threshold(10_000, 100, 20)
     # The driver's threads ask for the interpreter several times in each statement, while the loop works on the next
     # page; at the usual 5 ms a time the database waits for us.
     sys.setswitchinterval(0.0005)

@@ -56,3 +56,6 @@ class Turn:
         finally:
             off.cancel()
             task.cancel()
+            # An error holds the task's frames and this one. If this one held the task, the error would hold itself, and
+            # all that the import had in its hands would stay until the garbage collector's next long look.
+            del task, awaitable

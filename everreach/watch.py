@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from everreach.demand import Demand
 from everreach.documents import View
 from everreach.errors import DatabaseError, JobNotFoundError
-from everreach.followed import Followed, Follower
+from everreach.followed import Followed, Follower, Patience
 from everreach.job import RUNNING, Job, Status
 from everreach.metrics import STREAM_SIGN
 from storage.changes import LIFE_SECONDS, Gone, Sign, Told
@@ -27,7 +27,8 @@ FRAME_SECONDS: Final = 0.25
 STALE_SECONDS: Final = 4 * LIFE_SECONDS
 """How long after its last sign the stream's word still counts; with it everything here ends to be fresh."""
 
-_REMEMBERED: Final = 20_000
+_REMEMBERED_BYTES: Final = 8 * 1024 * 1024  # Some nine thousand jobs.
+_ENTRY_BYTES: Final = 500  # What a view costs beside its body.
 _REMEMBERED_GONE: Final = 1000
 # Other statuses end by something that another node does and the person waits for, such as the consent: the built
 # client looks once when it comes back, and must not be shown what was true a moment before.
@@ -40,12 +41,14 @@ class Watch:
     def __init__(self, jobs: JobStore, demand: Demand) -> None:
         self._jobs = jobs
         self._demand = demand
-        self._recent: LRUCache[str, Followed] = LRUCache(_REMEMBERED)
+        # What the stream keeps fresh of the other jobs. An account's name makes a view as long as the provider likes.
+        self._recent: LRUCache[str, View] = LRUCache(_REMEMBERED_BYTES, lambda view: len(view.body) + _ENTRY_BYTES)
         # Somebody follows these, or reads them just now. Nothing that is told of them is lost.
         self._kept: dict[str, Followed] = {}
         # Who was let in just before the job was deleted may begin to follow it just after.
         self._gone: LRUCache[str, None] = LRUCache(_REMEMBERED_GONE)
         self._sign_at: float | None = None
+        self._patience = Patience()
         # Listening, and telling the followers of each job that has changed.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,8 +83,8 @@ class Watch:
         Raises JobNotFoundError, the same for an unknown job and a stranger's.
         """
         self._demand.polled()
-        entry = self._known(job_id)
-        view = entry.view if entry else None
+        entry = self._kept.get(job_id)
+        view = entry.view if entry else self._recent.get(job_id)
         if view is None or view.status not in _REMEMBERABLE or not self._fresh:
             view = await self._read(job_id, user_id)
         if view is None or view.user_id != user_id:
@@ -107,15 +110,22 @@ class Watch:
 
     def offer(self, job: Job) -> None:
         """Take what is known of a job, unless something newer is known or nobody asked for it."""
-        if entry := self._known(job.id):
+        if entry := self._kept.get(job.id):
             self._take(entry, job)
+        elif (view := self._recent.get(job.id)) and job.version > view.version:
+            self._remember(job.id, View.of(job))
 
-    def _known(self, job_id: str) -> Followed | None:
-        return self._kept.get(job_id) or self._recent.get(job_id)
+    def _remember(self, job_id: str, view: View) -> None:
+        self._recent.pop(job_id, None)
+        # The cache refuses what is larger than all of it.
+        with suppress(ValueError):
+            self._recent[job_id] = view
 
     @contextmanager
     def _keeping(self, job_id: str) -> Iterator[Followed]:
-        entry = self._kept[job_id] = self._known(job_id) or Followed(job_id, gone=job_id in self._gone)
+        if job_id not in self._kept:
+            self._kept[job_id] = Followed(self._recent.pop(job_id, None), gone=job_id in self._gone)
+        entry = self._kept[job_id]
         entry.keepers += 1
         try:
             yield entry
@@ -124,7 +134,7 @@ class Watch:
             if not entry.keepers:
                 del self._kept[job_id]
                 if entry.view:
-                    self._recent[job_id] = entry
+                    self._remember(job_id, entry.view)
 
     async def _settled(self, job_id: str, view: View) -> View | None:
         """The job as it is; a cancelled one once its counters are the last, or at the end of all patience as it stands.
@@ -132,7 +142,7 @@ class Watch:
         None where it was deleted meanwhile.
         """
         with self._keeping(job_id) as entry, suppress(DatabaseError):
-            while view.settling and await entry.patience():
+            while view.settling and await self._patience.lasts(job_id):
                 latest = (entry.view if self._fresh else None) or await self._read(job_id, view.user_id)
                 if latest is None:
                     return None
@@ -153,16 +163,16 @@ class Watch:
             entry.view = View.of(job)
             if entry.followers and not entry.telling:
                 entry.telling = True
-                self._begin(self._tell(entry))
+                self._begin(self._tell(job.id, entry))
 
-    async def _tell(self, entry: Followed) -> None:
+    async def _tell(self, job_id: str, entry: Followed) -> None:
         """Show the followers the latest state, some at a time, until there is none that they have not seen."""
         shown = None
         try:
             while entry.view and entry.view is not shown and entry.followers:
                 await asyncio.sleep(entry.told_at + FRAME_SECONDS - time.monotonic())
                 # A line ends with the end that it shows: that has to be the last word.
-                shown = await self._settled(entry.job_id, entry.view) if entry.view.settling else entry.view
+                shown = await self._settled(job_id, entry.view) if entry.view.settling else entry.view
                 entry.told_at = time.monotonic()
                 if shown:
                     await entry.show(shown)

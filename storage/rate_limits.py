@@ -41,6 +41,8 @@ MOST: Final = 16
 """Hits in one block, however large the rate: a larger one would save little more."""
 PEOPLE: Final = 20_000
 """For so many of those who asked last a process remembers what it holds, at half a kilobyte each."""
+_SINGLE: Final = 8
+"""Of a rate below this no block is larger than one hit, and there is nothing to remember once that is used."""
 
 # The server's clock, in seconds: the same for every node.
 _NOW: Final = {"$divide": [{"$toLong": "$$NOW"}, 1000]}
@@ -66,7 +68,7 @@ class RateLimits:
     async def hit(self, rate: RateLimitItem, action: str, user_id: str) -> None:
         """Count one request. Raises TooManyRequestsError where it is one too many; such a one does not count."""
         key = rate.key_for(action, user_id)
-        if not self._take(key):
+        if not self._take(key, rate):
             await self._ask_and_take(key, rate)
 
     @translated
@@ -80,11 +82,13 @@ class RateLimits:
         windows = self._windows.with_options(write_concern=WriteConcern("majority"))
         return (await windows.delete_many(_of(user_id))).deleted_count
 
-    def _take(self, key: str) -> bool:
+    def _take(self, key: str, rate: RateLimitItem) -> bool:
         block = self._blocks.get(key)
         if block is None or not block.left:
             return False
         block.left -= 1
+        if rate.amount < _SINGLE:
+            del self._blocks[key]
         return True
 
     @prompt
@@ -94,7 +98,7 @@ class RateLimits:
             wait = await asyncio.shield(self._shared_question(key, rate))
             if wait:
                 raise TooManyRequestsError(wait)
-            if self._take(key):
+            if self._take(key, rate):
                 return
 
     def _shared_question(self, key: str, rate: RateLimitItem) -> asyncio.Task[int]:

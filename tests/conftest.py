@@ -1,6 +1,7 @@
 """A real mongod for the whole run, a database of its own for each test."""
 
 import asyncio
+import gc
 import logging
 import tempfile
 from collections.abc import Coroutine, Iterator
@@ -104,6 +105,14 @@ def log_lines() -> Iterator[list[str]]:
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
         logger.removeHandler(keeper)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """What holds itself in a circle stays for good."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

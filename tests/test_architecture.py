@@ -18,7 +18,8 @@ SANDBOX = "providers.sandbox"
 LAYERS: list[list[set[str]]] = [
     [
         {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "project")}
-        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "listening", "server", "stats", "workers")}
+        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "heap", "listening", "server", "stats")}
+        | {"everreach.workers"}
     ],
     [{"handlers"}],
     [

@@ -1,6 +1,8 @@
 """One step in the background: finished before the next, its errors not lost, and broken off only with its owner."""
 
 import asyncio
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -71,3 +73,23 @@ async def test_whoever_is_cancelled_waits_for_none_of_the_steps_that_hang() -> N
     async with asyncio.timeout(5):
         await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
+
+
+@pytest.mark.gen_test
+@pytest.mark.usefixtures("no_collector")
+async def test_what_a_failed_step_held_is_let_go_with_its_error() -> None:
+    class Page:
+        """What a step has in its hands."""
+
+    async def write() -> None:
+        page = Page()
+        left.append(weakref.ref(page))
+        raise LookupError
+
+    left: list[weakref.ref[Page]] = []
+    with suppress(LookupError):
+        async with Behind() as steps:
+            await steps.follow(write())
+    # The loop holds for a moment what woke this test.
+    await asyncio.sleep(0)
+    assert left[0]() is None

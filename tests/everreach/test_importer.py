@@ -13,6 +13,7 @@ from storage import arrows
 from storage.contacts import ContactStore
 from storage.indexes import JOBS, LEDGER
 from storage.mongo import Collection, Document
+from tests.storage.builders import failing
 from tests.world import World, new_user
 
 NOBODY: Contact = {
@@ -96,3 +97,14 @@ async def test_only_what_nobody_handed_back_is_searched_for_a_half_written_page(
     await runner._importer.run(Turn(taken, 60, lambda: False))
     assert (await world.stored(lease.job.id))["status"] == "completed"
     assert searched == ([] if handed_back else [lease.job.id])
+
+
+@pytest.mark.gen_test
+async def test_a_database_that_takes_no_contacts_is_not_asked_without_a_pause_nor_is_the_provider(world: World) -> None:
+    user = new_user()
+    async with failing(world.database, "insert", errorCode=89):
+        job_id = await world.consent("google", user, size=100)
+        await asyncio.sleep(3)
+        assert 2 <= world.sandbox.stats.pages.total() <= 8
+    job = await world.ended(job_id, user)
+    assert (job["status"], job["processed_contacts"]) == ("completed", 100)

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -43,6 +45,23 @@ async def test_an_error_of_what_was_awaited_goes_on() -> None:
 
     with pytest.raises(LookupError):
         await turn().during(page())
+
+
+@pytest.mark.gen_test
+@pytest.mark.usefixtures("no_collector")
+async def test_what_an_error_went_through_is_let_go_with_it() -> None:
+    class Held:
+        """What the import has in its hands."""
+
+    async def page() -> None:
+        held = Held()
+        left.append(weakref.ref(held))
+        raise LookupError
+
+    left: list[weakref.ref[Held]] = []
+    with suppress(LookupError):
+        await turn().during(asyncio.ensure_future(page()))
+    assert left[0]() is None
 
 
 @pytest.mark.gen_test

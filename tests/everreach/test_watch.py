@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
 from typing import cast
 
+import msgspec
 import pytest
 from tornado.ioloop import IOLoop
 
@@ -348,9 +349,16 @@ async def test_a_stop_ends_all_that_was_begun_whatever_it_is_at(hub: Hub) -> Non
 
 
 @pytest.mark.gen_test
-async def test_what_is_remembered_has_a_bound(hub: Hub) -> None:
-    await hub.fresh(*(job(1, id_=str(number)) for number in range(watch._REMEMBERED + 10)))
-    assert len(hub.watch._recent) == watch._REMEMBERED
+async def test_what_is_remembered_has_a_bound_in_bytes(hub: Hub) -> None:
+    name = "a" * (watch._REMEMBERED_BYTES // 10)
+    long = [msgspec.structs.replace(job(1, id_=str(number)), provider_account_name=name) for number in range(12)]
+    await hub.fresh(*long)
+    assert set(hub.watch._recent) == {str(number) for number in range(3, 12)}
+    # One that is longer than everything is shown, and not remembered.
+    await hub.tell(msgspec.structs.replace(long[-1], version=2, provider_account_name=name * 11))
+    hub.jobs.put(msgspec.structs.replace(long[-1], version=3, provider_account_name=name * 11))
+    assert await hub.version(id_="11") == 3
+    assert set(hub.watch._recent) == {str(number) for number in range(3, 11)}
 
 
 @pytest.mark.gen_test

@@ -194,6 +194,13 @@ async def test_five_an_hour_is_exact_wherever_they_come_from(cluster: Cluster) -
 
 
 @pytest.mark.gen_test
+async def test_of_a_small_rate_nothing_is_remembered(cluster: Cluster) -> None:
+    node = cluster.node()
+    await node.hit(FIVE_AN_HOUR, "start", USER)
+    assert len(node._blocks) == 0
+
+
+@pytest.mark.gen_test
 async def test_a_refusal_after_a_refusal_writes_nothing(cluster: Cluster) -> None:
     limits, windows = cluster.node(), cluster.database["rate_limits"]
     await passed(limits, 61)
