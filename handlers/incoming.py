@@ -58,8 +58,6 @@ class IncomingHandler(RequestHandler):
     async def _refuse(self) -> None:
         self._pieces.clear()
         self.write_error(500, exc_info=(None, PayloadTooLargeError(), None))
-        if self._finished:
-            return
         self.set_header("Connection", "close")
         self.set_header("Content-Length", sum(map(len, self._write_buffer)))
         with suppress(StreamClosedError):
