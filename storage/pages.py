@@ -13,7 +13,7 @@ from pymongo.read_concern import ReadConcern
 
 from everreach.errors import BadRequestError
 from everreach.job import Job
-from storage.arrows import if_readable
+from storage.arrows import SHOWN, if_readable
 from storage.indexes import JOBS, LEDGER
 from storage.ledger import ACTIONS
 from storage.mongo import PATIENCE_MS, Collection, Database, Document, prompt
@@ -48,7 +48,7 @@ class Pages:
         if after is not None:
             last = await _named(self._jobs, {"_id": after, "user_id": query["user_id"]}, _HISTORY)
             begin |= {"skip": offset + 1, **_behind("history", _HISTORY, last, shared=1)}
-        found = self._jobs.find(query, limit=limit, max_time_ms=PATIENCE_MS, **begin)
+        found = self._jobs.find(query, SHOWN, limit=limit, max_time_ms=PATIENCE_MS, **begin)
         jobs = [job async for document in found if (job := if_readable(document))]
         return jobs, await self._jobs.count_documents(query, maxTimeMS=PATIENCE_MS)
 
