@@ -39,17 +39,28 @@ class StatusDocument(_OfJob, kw_only=True, frozen=True, gc=False):
 
     id: Id
     provider: ProviderName
+    kind: Annotated[str, Meta(description="What the job does.", examples=["import"])]
     status: Shown
     total_contacts: Annotated[int, _count(500, "The provider's estimate while the import runs.")]
     processed_contacts: Annotated[int, _count(250)]
     imported_contacts: Annotated[int, _count(200)]
     skipped_contacts: Annotated[int, _count(30, "Duplicates, and contacts without an e-mail address.")]
     failed_contacts: Annotated[int, _count(20, "Contacts that could not be read or stored.")]
+    updated_contacts: Annotated[int, _count(0, "Those of the imported ones that the person had before.")]
+    deleted_contacts: Annotated[int, _count(0, "Those of the imported ones that are gone now.")]
     progress_percent: Percent
     provider_account_name: Annotated[str | None, Meta(description="Whose address book it is.", examples=[_ACCOUNT])]
     started_at: Moment | None
     completed_at: Annotated[Moment | None, Meta(description="The end of any kind.", examples=[None])]
     error_message: Annotated[str | None, Meta(description="Why it failed, for the person to read.", examples=[None])]
+    notice: Annotated[
+        str | None,
+        Meta(
+            description="What the person should know of a job that completed all the same.",
+            examples=["Google announced 267 contacts and listed 177."],
+        ),
+    ]
+    undo: Annotated[None, Meta(description="What was taken back of it; nothing so far.", examples=[None])]
     version: Annotated[int, Meta(ge=1, description="Grows with every change of the job.", examples=[7])]
 
 

@@ -23,7 +23,9 @@
     ├── CallbackError                 an OAuth callback that cannot go on; its code goes to the app
     └── ProviderError                 a provider did not give what was asked; ends the job unless caught
         ├── TransientError            worth another try: network, 5xx, a reply that makes no sense
-        │   └── PrivateAddressError   the name leads into a network that is not the public one
+        │   ├── PrivateAddressError   the name leads into a network that is not the public one
+        │   └── UnrenderedError       5xx: the provider cannot answer this; it may answer to a smaller question
+        │       └── OversizeError     the answer is larger than any that we read
         ├── ThrottledError            wait, then go on
         ├── TokenRejectedError        401: refresh once, then go on
         ├── ReconnectError            the grant is dead; only the person can mend it
@@ -266,6 +268,14 @@ class TransientError(ProviderError):
 
 class PrivateAddressError(TransientError):
     """The address is not one on the public internet."""
+
+
+class UnrenderedError(TransientError):
+    """The provider answered with errors of its own, for smaller pages too. Please try again later."""
+
+
+class OversizeError(UnrenderedError):
+    """The provider sent an answer that is too large to be read."""
 
 
 class ThrottledError(ProviderError):

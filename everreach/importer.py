@@ -3,7 +3,6 @@
 import logging
 import random
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 from everreach.contact import Page
@@ -14,14 +13,18 @@ from everreach.errors import (
     DatabaseAwayError,
     LeaseLostError,
     ListingExpiredError,
+    OversizeError,
     ProviderError,
     ReconnectError,
     ThrottledError,
     TokenRejectedError,
+    TransientError,
+    UnrenderedError,
     VaultError,
 )
 from everreach.job import Job, Lease
 from everreach.listing import Listing
+from everreach.metrics import of_provider
 from everreach.pipeline import Pipeline
 from everreach.settlement import Settlement
 from everreach.turn import Turn, TurnOverError
@@ -35,13 +38,8 @@ from storage.ledger import Ledger
 TAKEOVER_LIMIT: Final = 5
 """A job taken over so often in a row, without one committed page between, is given up."""
 
-THROTTLE_LIMIT_SECONDS: Final = 900.0
-"""How long in a row a provider's throttling is waited out."""
-
-FIRST_WAIT_SECONDS: Final = 2.0
-"""The first wait for a provider that throttles without advice; each further one takes as long as all before it."""
-
-LONGEST_WAIT_SECONDS: Final = 64.0
+TRY_AGAIN_SECONDS: Final = (1.0, 8.0, 45.0)
+"""How long after a failed try a page is tried again."""
 
 _log = logging.getLogger(__name__)
 _DATABASE_PAUSE_SECONDS: Final = 0.5
@@ -107,6 +105,8 @@ class Importer:
             await self._fail(lease, _UNREADABLE_TOKENS, keep_tokens=False)
         except (ReconnectError, TokenRejectedError) as error:
             await self._fail(lease, error.message, keep_tokens=False)
+        except TransientError as error:
+            await self._try_again(lease, error)
         except BrokenListingError as error:
             await self._fail(lease, error.message, cursor=Cursor(again=True))
         except ProviderError as error:
@@ -130,7 +130,9 @@ class Importer:
                 page = await self._next_page(listing, pages)
                 await pages.put(page)
                 if page.next is None:
-                    return
+                    await pages.emptied()
+                    if lease.job.status.ended:
+                        return
                 if turn.over:
                     raise TurnOverError
 
@@ -172,17 +174,26 @@ class Importer:
 
     async def _wait_out(self, lease: Lease, error: ThrottledError) -> None:
         """Hand the job back until the provider is willing again; no worker sleeps for it."""
-        now = datetime.now(UTC)
-        waited = (now - (lease.job.throttled_since or now)).total_seconds()
-        if waited >= THROTTLE_LIMIT_SECONDS:
+        if not await self._leases.wait_out(lease, error.retry_after):
             await self._fail(lease, error.message)
+
+    async def _try_again(self, lease: Lease, error: TransientError) -> None:
+        """Hand the job back until its page is tried again, in a smaller one where no more tries are left at this size.
+
+        A page that is too large to be read is that at each try.
+        """
+        job, provider = lease.job, self._providers[lease.job.provider]
+        seconds, cursor = TRY_AGAIN_SECONDS[0], None
+        if job.tries < len(TRY_AGAIN_SECONDS) and not isinstance(error, OversizeError):
+            seconds = TRY_AGAIN_SECONDS[job.tries]
+        elif isinstance(error, UnrenderedError) and (smaller := provider.smaller(job.cursor.position)):
+            cursor = job.cursor.smaller(smaller.position, anew=smaller.anew)
+        else:
+            # With full pages again, should the job be retried: what was the matter may be over by then.
+            await self._fail(lease, error.message, cursor=Cursor(again=True) if job.cursor.shrunk else None)
             return
-        # Without advice the waits double, because a try that comes too early is often counted against us.
-        advised = error.retry_after
-        if advised is None:
-            advised = min(max(waited, FIRST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
-        seconds = min(advised * random.uniform(1.0, 1.2), THROTTLE_LIMIT_SECONDS - waited)  # noqa: S311
-        await self._leases.release(lease, max(seconds, 0.1), throttled=True)
+        await self._leases.postpone(lease, seconds, cursor)
+        of_provider(job.provider).retries.inc()
 
     async def _fail(
         self, lease: Lease, message: str, *, keep_tokens: bool = True, cursor: Cursor | None = None

@@ -67,6 +67,7 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     id: str
     user_id: str
     provider: str
+    kind: str = "import"
     status: Status
     version: int
     created_at: datetime
@@ -78,7 +79,11 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     imported_contacts: int = 0
     skipped_contacts: int = 0
     failed_contacts: int = 0
+    updated_contacts: int = 0
+    deleted_contacts: int = 0
     error_message: str | None = None
+    notice: str | None = None
+    """A sentence for the person about a job that completed all the same."""
     provider_account_id: str | None = None
     provider_account_name: str | None = None
     reconsented: bool = False
@@ -101,9 +106,16 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     """The fence of the worker that began last, until it hands the job back or ends it; else 0."""
     takeovers: int = 0
     throttled_since: datetime | None = None
+    tries: int = 0
+    """How often in a row the page at the cursor could not be had."""
 
     def __repr__(self) -> str:
         return f"Job({self.id}, {self.status})"
+
+    @property
+    def undo(self) -> None:
+        """What was taken back of it: no job can be undone so far."""
+        return
 
     @property
     def listed(self) -> bool:

@@ -48,6 +48,24 @@ class Listing:
         self.cursor = self.cursor.after(position, fresh=fresh, barren_limit=barren_limit)
         return self.cursor
 
+    def told(self, total: int | None) -> None:
+        """Take what a page says of how many contacts there are."""
+        self.cursor = self.cursor.told(total)
+
+    def reread(self, listed: int) -> Cursor | None:
+        """The beginning, once, for a listing that ended far short of what was announced; None where it is over."""
+        if self.cursor.listed is not None or not self.cursor.short(listed):
+            return None
+        self.cursor = self.cursor.reread(listed)
+        return self.cursor
+
+    def notice(self, listed: int) -> str | None:
+        """What the person is told of a listing that ended short twice."""
+        nothing_more = self._provider.counts_more and listed == self.cursor.listed
+        if nothing_more or not self.cursor.short(listed):
+            return None
+        return f"{self._provider.title} announced {self.cursor.announced} contacts and listed {listed}."
+
     def _fetching(self) -> asyncio.Task[Page]:
         fetching, self._ahead = self._ahead or self._fetch(self.cursor.position), None
         return fetching

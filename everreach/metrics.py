@@ -15,11 +15,13 @@ from everreach.cells import Cell, Sign
 from everreach.errors import (
     BrokenListingError,
     ListingExpiredError,
+    OversizeError,
     ProviderError,
     ReconnectError,
     ThrottledError,
     TokenRejectedError,
     TransientError,
+    UnrenderedError,
 )
 from everreach.job import ENDS, Job, Tally
 
@@ -32,6 +34,8 @@ ANSWERS: Final = (101, 200, 204, 302, 304, 400, 401, 403, 404, 405, 409, 413, 42
 KINDS: Final[dict[type[ProviderError], str]] = {
     ProviderError: "refused",
     TransientError: "transient",
+    UnrenderedError: "transient",
+    OversizeError: "transient",
     ThrottledError: "throttled",
     TokenRejectedError: "token_rejected",
     ReconnectError: "reconnect",
@@ -82,7 +86,7 @@ JOBS_WAITING_SECONDS = _gauge(
 CONTACTS = _counter("everreach_contacts_total", "Contacts whose page was committed.", ("provider", "outcome"))
 PAGE_FETCH_SECONDS = _histogram(
     "everreach_page_fetch_duration_seconds",
-    "Time until a page of contacts was there, with retries and a refresh of the token.",
+    "Time until a page of contacts was there, with a refresh of the token.",
     ("provider",),
     buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )

@@ -8,6 +8,7 @@ from typing import Self
 from everreach import tracing
 from everreach.behind import Behind
 from everreach.contact import Page
+from everreach.cursor import Cursor
 from everreach.errors import ProviderError
 from everreach.job import Lease, Tally
 from everreach.listing import Listing
@@ -99,10 +100,19 @@ class Pipeline:
         tally = await self._ledger.record(self._lease, rows, recovering=recovering)
         if not whole:
             raise ProviderError(f"The account holds more than {self._max_contacts} contacts, the most of one import.")
-        if page.next is None:
-            await self._leases.finish(self._lease, tally)
-        else:
-            barren_limit = 1000 + self._max_contacts // 100
-            cursor = self._listing.move(page.next, fresh=tally.processed > 0, barren_limit=barren_limit)
+        self._listing.told(page.total)
+        if cursor := self._onward(page, tally):
             await self._leases.advance(self._lease, tally, cursor, page.total)
+        else:
+            await self._leases.finish(self._lease, tally, self._listing.notice(self._listed(tally)))
         return tally
+
+    def _onward(self, page: Page, tally: Tally) -> Cursor | None:
+        """Where the listing goes on; None where it is over."""
+        if page.next is None:
+            return self._listing.reread(self._listed(tally))
+        barren_limit = 1000 + self._max_contacts // 100
+        return self._listing.move(page.next, fresh=tally.processed > 0, barren_limit=barren_limit)
+
+    def _listed(self, tally: Tally) -> int:
+        return self._lease.job.processed_contacts + tally.processed

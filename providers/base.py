@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar, Final, NamedTuple, TypeVar, final
+from typing import ClassVar, Final, NamedTuple, TypeVar, final
 from urllib.parse import urlencode
 
 import msgspec
@@ -12,15 +12,26 @@ import msgspec
 from everreach import tracing
 from everreach.config import OAuthClient
 from everreach.contact import Page
-from everreach.errors import ProviderError, ReconnectError, ThrottledError, TokenRejectedError, TransientError
+from everreach.errors import (
+    ProviderError,
+    ReconnectError,
+    ThrottledError,
+    TokenRejectedError,
+    TransientError,
+    UnrenderedError,
+)
 from everreach.metrics import of_provider
 from everreach.origins import serialized
 from everreach.pace import paced
 from providers.http import Http, Reply
-from providers.tolerant import decode, detail
+from providers.paging import Smaller
+from providers.tolerant import Answer, decode, detail
 
-PAGE_SIZE: Final = 1000
-"""Contacts asked for at once: the most that Google and Graph give."""
+TOKEN_LIMIT: Final = 32 * 1024
+"""Characters of a token. Graph takes no header longer than that."""
+
+NAME_LIMIT: Final = 320
+"""Characters of an account's id, and those kept of its name: an e-mail address has no more."""
 
 OPERATORS_ERRORS: Final = frozenset(
     {"invalid_client", "unauthorized_client", "redirect_uri_mismatch", "invalid_scope", "unsupported_grant_type"}
@@ -32,10 +43,7 @@ _OAUTH_ERRORS: Final = OPERATORS_ERRORS | {
 }  # fmt: skip
 _DEFAULT_LIFETIME_SECONDS: Final = 3600
 
-Total = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-"""How many contacts a provider says there are; what no number can be is left aside."""
-
-T = TypeVar("T", bound=msgspec.Struct)
+A = TypeVar("A", bound=Answer)
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -56,6 +64,13 @@ class Account(NamedTuple):
     id: str | None
     name: str | None
 
+    @classmethod
+    def of(cls, id_: str | None, name: str | None) -> "Account":
+        """The account that a provider names. Raises TransientError for an id that is none."""
+        if id_ and len(id_) > NAME_LIMIT:
+            raise TransientError
+        return cls(id_, name[:NAME_LIMIT] if name else name)
+
 
 class _TokenReply(msgspec.Struct):
     access_token: str
@@ -75,6 +90,8 @@ class Provider(ABC):
     title: ClassVar[str]
     setup_url: ClassVar[str]
     scopes: ClassVar[tuple[str, ...]]
+    counts_more: ClassVar[bool] = False
+    """Whether the number of contacts that it announces includes what is none."""
     authorize_extras: ClassVar[dict[str, str]] = {}
 
     def __init__(
@@ -152,21 +169,40 @@ class Provider(ABC):
         Raises ListingExpiredError where the provider no longer knows the position.
         """
 
+    def smaller(self, position: str | None) -> Smaller | None:
+        """Where to go on where the page at `position` cannot be had as it is; None where there is nothing to try."""
+        return None
+
     @final
     async def _read(
-        self, access_token: str, url: str, type_: type[T], *, home: str, headers: Mapping[str, str] | None = None
-    ) -> T:
-        """GET and decode a document at the API whose address is `home`; network errors and nonsense are tried again."""
+        self, access_token: str, url: str, type_: type[A], *, home: str, headers: Mapping[str, str] | None = None
+    ) -> A:
+        """GET and decode a document at the API whose address is `home`, once.
 
-        async def attempt() -> T:
-            with self._call("read"):
-                reply = await self._http.get_as(access_token, url, home=home, headers=headers)
-                if reply.status != 200:
-                    raise self._refusal(reply)
-                # A large page takes some milliseconds; a crowd of them waits its turn.
-                return (await paced(lambda body: decode(body, type_), [reply.body]))[0]
+        Raises TransientError for what is no answer, although the status says so.
+        """
+        with self._call("read"):
+            reply = await self._http.get_as(access_token, url, home=home, headers=headers)
+            if reply.status != 200:
+                raise self._refusal(reply)
+            # A large page takes some milliseconds; a crowd of them waits its turn.
+            (answer,) = await paced(lambda body: decode(body, type_), [reply.body])
+            if not answer.sound:
+                raise TransientError
+            return answer
 
-        return await self._http.retrying(attempt, self._counted.retries.inc)
+    @final
+    async def _read_again(
+        self, access_token: str, url: str, type_: type[A], *, home: str, headers: Mapping[str, str] | None = None
+    ) -> A:
+        """The same for what is no page: network errors, 5xx and nonsense are tried again at once."""
+        try:
+            return await self._http.retrying(
+                lambda: self._read(access_token, url, type_, home=home, headers=headers), self._counted.retries.inc
+            )
+        except UnrenderedError:
+            # No smaller page would help.
+            raise TransientError from None
 
     def _refusal(self, reply: Reply) -> ProviderError:
         """What a status other than 200 means; a provider refines what its own bodies say."""
@@ -174,7 +210,9 @@ class Provider(ABC):
             return TokenRejectedError()
         if reply.status == 429 or (reply.status == 503 and reply.retry_after is not None):
             return ThrottledError(reply.retry_after)
-        if reply.status in {408, 425} or reply.status >= 500:
+        if reply.status >= 500:
+            return UnrenderedError()
+        if reply.status in {408, 425}:
             return TransientError()
         return ProviderError(f"{self.title} refused to list the contacts (HTTP {reply.status}).")
 
@@ -214,8 +252,10 @@ class Provider(ABC):
         return refusal
 
     def _token_error(self, reply: Reply, error: str | None) -> ProviderError:
-        if reply.status in {408, 429} or reply.status >= 500:
-            return self._refusal(reply)
+        if reply.status == 429 or (reply.status == 503 and reply.retry_after is not None):
+            return ThrottledError(reply.retry_after)
+        if reply.status == 408 or reply.status >= 500:
+            return TransientError()
         if error in {"invalid_grant", "interaction_required", "consent_required"}:
             return ReconnectError()
         if error == "temporarily_unavailable":
@@ -224,7 +264,7 @@ class Provider(ABC):
 
 
 def _grant(reply: _TokenReply) -> Grant:
-    if not reply.access_token:
+    if not reply.access_token or max(len(reply.access_token), len(reply.refresh_token or "")) > TOKEN_LIMIT:
         raise ValueError
     seconds = _DEFAULT_LIFETIME_SECONDS if reply.expires_in is None else max(0.0, reply.expires_in)
     scopes = frozenset(reply.scope.split()) if reply.scope else None

@@ -10,25 +10,29 @@ from urllib.parse import urlencode
 import msgspec
 
 from everreach.config import Config
-from everreach.contact import Entries, Page
+from everreach.contact import Page
 from everreach.errors import ListingExpiredError, ProviderError, ThrottledError
-from providers.base import PAGE_SIZE, Account, Grant, Provider, Total
+from providers import paging
+from providers.base import Account, Grant, Provider
 from providers.google_person import entry_of
 from providers.http import Http, Reply
-from providers.tolerant import detail
+from providers.paging import Smaller, Total, bounded, listed
+from providers.tolerant import Answer, detail
 
 _FIELDS: Final = "names,nicknames,emailAddresses,phoneNumbers,addresses,organizations,metadata"
 _CONTACTS: Final = "https://www.googleapis.com/auth/contacts"
 _QUOTA_REASONS: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
 
 
-class _Connections(msgspec.Struct, rename="camel"):
+class _Connections(Answer, rename="camel"):
+    vital = frozenset({"connections", "next_page_token"})
+
     connections: list[msgspec.Raw] | None = None
     next_page_token: str | None = None
     total_items: Total | None = None
 
 
-class _UserInfo(msgspec.Struct):
+class _UserInfo(Answer):
     id: str | None = None
     email: str | None = None
 
@@ -72,16 +76,26 @@ class Google(Provider):
 
     async def account(self, access_token: str) -> Account:
         """The id that stays, and the e-mail address that may change."""
-        info = await self._read(access_token, self._userinfo_url, _UserInfo, home=self._userinfo_url)
-        return Account(info.id, info.email)
+        info = await self._read_again(access_token, self._userinfo_url, _UserInfo, home=self._userinfo_url)
+        return Account.of(info.id, info.email)
 
     async def page(self, access_token: str, position: str | None) -> Page:
-        """A page of connections; `position` is Google's page token."""
-        query = {"personFields": _FIELDS, "pageSize": str(PAGE_SIZE), **({"pageToken": position} if position else {})}
+        """A page of connections; `position` is the size of the pages, a colon, and Google's page token."""
+        size, token = _place(position)
+        query = {"personFields": _FIELDS, "pageSize": str(size), **({"pageToken": token} if token else {})}
         url = f"{self._people_url}/v1/people/me/connections?{urlencode(query, safe=',')}"
         listing = await self._read(access_token, url, _Connections, home=self._people_url)
-        entries = Entries(listing.connections or (), partial(entry_of, position))
-        return Page(entries, listing.next_page_token or None, listing.total_items)
+        entries = listed(listing.connections or (), partial(entry_of, position))
+        following = listing.next_page_token
+        if not following or (following == token and not entries):
+            return Page(entries, None, listing.total_items)
+        return Page(entries, bounded(f"{size}:{following}"), listing.total_items)
+
+    def smaller(self, position: str | None) -> Smaller | None:
+        """A page token serves for pages of its own size only, so the listing begins again."""
+        size, _ = _place(position)
+        below = next((each for each in paging.PAGE_SIZES if each < size), None)
+        return Smaller(f"{below}:", anew=True) if below else None
 
     def _refusal(self, reply: Reply) -> ProviderError:
         if reply.status == 400:
@@ -90,6 +104,15 @@ class Google(Provider):
         if reply.status == 403:
             return _forbidden(detail(reply.body, _ErrorBody).error or _Error(), reply)
         return super()._refusal(reply)
+
+
+def _place(position: str | None) -> tuple[int, str]:
+    """The size of the pages, and the page token; "" at the beginning."""
+    size, colon, token = (position or "").partition(":")
+    if colon and size.isascii() and size.isdigit():
+        return int(size), token
+    # An earlier version kept the token alone.
+    return paging.PAGE_SIZES[0], position or ""
 
 
 def _forbidden(error: _Error, reply: Reply) -> ProviderError:

@@ -13,15 +13,19 @@ import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from everreach.errors import BrokenListingError, PrivateAddressError, ProviderError, TransientError
+from everreach.errors import BrokenListingError, PrivateAddressError, TransientError
 from everreach.origins import origin
 from providers.addresses import AddressInfo, look_up
+from providers.unpacking import unpacked
 
-BODY_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes of a reply; a page of 1,000 contacts is about one MiB."""
+PAGE_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes of a page, once unpacked; one of 1,000 contacts is about one MiB."""
+
+BODY_LIMIT: Final = 1024 * 1024
+"""Bytes of any other reply, once unpacked."""
 
 RETRIES: Final = 3
-"""Tries beyond the first against network errors, 5xx and replies that make no sense."""
+"""Tries beyond the first against network errors, 5xx and replies that make no sense, of what is not a page."""
 
 BRIEF: Final = aiohttp.ClientTimeout(total=10)
 """For a request whose answer is not waited for longer than this, whatever it does."""
@@ -29,7 +33,7 @@ BRIEF: Final = aiohttp.ClientTimeout(total=10)
 Reachable = Callable[[str], bool]
 """Says of an IP address whether it may be connected to."""
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=30)
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=60, sock_connect=10, sock_read=30)
 _BACKOFF_CAP_SECONDS: Final = 20.0
 _RETRY_AFTER_CAP_SECONDS: Final = 86400.0
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
@@ -82,7 +86,9 @@ class Http:
             connector=_guarded(reachable) if reachable else aiohttp.TCPConnector(limit=256, ttl_dns_cache=60),
             # One person's cookies must never travel with another's request.
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "EverReach-Import"},
+            # Unpacked here, because the library takes the first of two packed bodies for the whole.
+            auto_decompress=False,
+            headers={"User-Agent": "EverReach-Import", "Accept-Encoding": "gzip"},
         )
 
     async def __aenter__(self) -> Self:
@@ -100,10 +106,11 @@ class Http:
         return await self._request("GET", url, headers=headers)
 
     async def get_as(self, bearer: str, url: str, *, home: str, headers: Mapping[str, str] | None = None) -> Reply:
-        """One GET with a bearer token, which goes to no other origin than that of `home`."""
+        """One GET of a page with a bearer token, which goes to no other origin than that of `home`."""
         if origin(url) is None or origin(url) != origin(home):
             raise BrokenListingError("The provider pointed to a foreign address, and the import was stopped.")
-        return await self._request("GET", url, headers={**(headers or {}), "Authorization": f"Bearer {bearer}"})
+        authorized = {**(headers or {}), "Authorization": f"Bearer {bearer}"}
+        return await self._request("GET", url, limit=PAGE_LIMIT, headers=authorized)
 
     async def post_form(
         self, url: str, fields: Mapping[str, str], *, headers: Mapping[str, str] | None = None
@@ -113,7 +120,7 @@ class Http:
 
     async def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Reply:
         """One POST of bytes, never repeated here. The reply's body is not read: `body` is empty."""
-        return await self._request("POST", url, read=False, data=body, headers=headers)
+        return await self._request("POST", url, limit=None, data=body, headers=headers)
 
     async def retrying(self, attempt: Callable[[], Awaitable[T]], again: Callable[[], object]) -> T:
         """Repeat what raises TransientError, with exponential backoff and full jitter; the last error goes on.
@@ -128,26 +135,17 @@ class Http:
                 again()
         return await attempt()
 
-    async def _request(self, method: str, url: str, *, read: bool = True, **options: object) -> Reply:
+    async def _request(self, method: str, url: str, *, limit: int | None = BODY_LIMIT, **options: object) -> Reply:
         try:
             # The provider's links are followed letter for letter, which a second encoding would break.
             target = URL(url, encoded=True)
             async with self._session.request(method, target, allow_redirects=False, **options) as response:  # type: ignore[arg-type]
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status, headers, await _body(response) if read else b"")
+                coding, received = headers.get("content-encoding", ""), response.content.iter_any()
+                return Reply(response.status, headers, await unpacked(coding, received, limit) if limit else b"")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             # The library's own text holds the URL, and with it codes and page tokens.
             raise TransientError from None
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > BODY_LIMIT:
-            raise ProviderError("The provider sent a page that is too large to be one.")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _guarded(reachable: Reachable) -> aiohttp.TCPConnector:

@@ -1,7 +1,7 @@
 """The words in which the arrows of a job are written: server time, literals, and the version that grows."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 from pymongo import ReturnDocument
@@ -35,6 +35,16 @@ _AS_IT_STANDS = {
         "completed_at",
     )
 }
+_SECRETS: Final = ("access_token", "refresh_token", "pkce_verifier", "state_hash")
+DUE_FIELDS: Final = dict.fromkeys(_SECRETS, 0)
+"""The projection of a job for whoever looks for work. The cursor is there, to see whether it can be read."""
+
+SHOWN: Final = {**DUE_FIELDS, "cursor": 0}
+"""The projection for whoever only looks: no secrets, and nothing that may be long."""
+
+UNSHOWN: Final = [f"fullDocument.{name}" for name in SHOWN]
+"""The fields that this leaves out, as a change stream has them."""
+
 NO_TOKENS: Document = {"access_token": None, "refresh_token": None, "token_expires_at": None, "pkce_verifier": None}
 
 

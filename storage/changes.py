@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from everreach.job import Job
-from storage.arrows import if_readable
+from storage.arrows import UNSHOWN, if_readable
 from storage.indexes import JOBS
 from storage.mongo import Database, Document, is_passing
 
@@ -23,11 +23,11 @@ LIFE_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = 0.5
 _CLOSING_SECONDS: Final = 0.5
 _VERSION: Final = "updateDescription.updatedFields.version"
-# Only what somebody may see: a lease that is renewed raises no version. No token travels with it.
+# Only what somebody may see: a lease that is renewed raises no version. No token travels with it, and no cursor.
 _SEEN: Final = {"$or": [{"operationType": {"$in": ["replace", "delete"]}}, {_VERSION: {"$exists": True}}]}
 _PIPELINE: Final[list[Document]] = [
     {"$match": _SEEN},
-    {"$unset": [f"fullDocument.{name}" for name in ("access_token", "refresh_token", "pkce_verifier", "state_hash")]},
+    {"$unset": UNSHOWN},
 ]
 _log = logging.getLogger(__name__)
 

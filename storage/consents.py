@@ -33,6 +33,7 @@ AGAIN: Document = {
     "error_message": None,
     "completed_at": None,
     "takeovers": 0,
+    "tries": 0,
     "throttled_since": None,
     "raw_forgotten": None,
 }
@@ -86,7 +87,13 @@ class ConsentStore:
     async def reauthorize(self, state: State, verifier: str, ttl_seconds: float) -> Job | None:
         """Reauthorize: a failed job whose tokens are gone waits for a new consent. None where there is none such."""
         query = {**failed(state.job_id, state.user_id), "access_token": None}
-        values = {**AGAIN, "status": Status.AUTHENTICATING, "state_hash": state.nonce_hash, "pkce_verifier": verifier}
+        values = {
+            **AGAIN,
+            "kind": "import",
+            "status": Status.AUTHENTICATING,
+            "state_hash": state.nonce_hash,
+            "pkce_verifier": verifier,
+        }
         # Whose address book it was stays known; the name is asked for again, to see that it is the same one.
         values |= {"provider_account_name": None, "reconsented": True, "set_going_at": None, "consent_hash": None}
         return await apply(self._jobs, query, change(values, not_before=after(ttl_seconds)))

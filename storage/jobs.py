@@ -8,9 +8,11 @@ from everreach.job import ENDS, Job, Status
 from everreach.oauth_state import State
 from storage.arrows import (
     DUE,
+    DUE_FIELDS,
     NEVER,
     NO_TOKENS,
     NOW,
+    SHOWN,
     after,
     apply,
     as_job,
@@ -38,6 +40,7 @@ class JobStore(ConsentStore):
         """Create: a job that waits for consent until its state expires. `verifier` is sealed."""
         values = {
             "provider": provider,
+            "kind": "import",
             "status": Status.AUTHENTICATING,
             "state_hash": state.nonce_hash,
             "version": 1,
@@ -67,7 +70,7 @@ class JobStore(ConsentStore):
         A page may be under way. The lease's end stays as `not_before`, so that somebody settles the counters then;
         where nobody holds the job they can be settled at once.
         """
-        values = {"status": Status.CANCELLED, "state_hash": None, "pkce_verifier": None, **self._erased}
+        values = {"status": Status.CANCELLED, "state_hash": None, "pkce_verifier": None, "cursor": {}, **self._erased}
         never_begun = {"$lte": ["$fence", 0]}
         settled_at = {"$cond": [{"$ifNull": ["$lease_owner", False]}, "$not_before", NOW]}
         not_before = {"$cond": [never_begun, NEVER, settled_at]}
@@ -108,7 +111,7 @@ class JobStore(ConsentStore):
     @prompt
     async def get(self, job_id: str, user_id: str) -> Job | None:
         """The job, if it is this person's."""
-        document = await self._shown.find_one({"_id": job_id, "user_id": user_id})
+        document = await self._shown.find_one({"_id": job_id, "user_id": user_id}, SHOWN)
         return as_job(document) if document else None
 
     @translated
@@ -117,7 +120,7 @@ class JobStore(ConsentStore):
 
         By their ids; None for one that cannot be read.
         """
-        return {one["_id"]: if_readable(one) async for one in self._shown.find({"_id": {"$in": job_ids}})}
+        return {one["_id"]: if_readable(one) async for one in self._shown.find({"_id": {"$in": job_ids}}, SHOWN)}
 
     @prompt
     async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:
@@ -125,7 +128,7 @@ class JobStore(ConsentStore):
 
         One that cannot be read is counted and left out.
         """
-        found = self._shown.find(query, sort=_NEWEST, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
+        found = self._shown.find(query, SHOWN, sort=_NEWEST, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
         jobs = [job async for document in found if (job := if_readable(document))]
         return jobs, await self._shown.count_documents(query, maxTimeMS=PATIENCE_MS)
 
@@ -134,5 +137,5 @@ class JobStore(ConsentStore):
         """Jobs in one of these statuses that the engine has to look at now, the longest waiting first, `but` some."""
         query = {"not_before": {"$exists": True}, "status": {"$in": sorted(statuses)}, **DUE}
         query |= {"_id": {"$nin": but}} if but else {}
-        found = self._jobs.find(query, sort=[("not_before", ASCENDING)], batch_size=limit)
+        found = self._jobs.find(query, DUE_FIELDS, sort=[("not_before", ASCENDING)], batch_size=limit)
         return await readable(self._jobs, found, limit)

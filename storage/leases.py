@@ -1,7 +1,8 @@
 """What only the holder of a job's lease can do to it. A stale holder's statement matches nothing: LeaseLostError."""
 
+import random
 import time
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -26,6 +27,16 @@ from storage.arrows import (
 )
 from storage.indexes import JOBS
 from storage.mongo import Database, Document, translated
+
+THROTTLE_LIMIT_SECONDS: Final = 900.0
+"""How long in a row a provider's throttling is waited out."""
+
+FIRST_WAIT_SECONDS: Final = 2.0
+"""The first wait for a provider that throttles without advice; each further one takes as long as all before it."""
+
+LONGEST_WAIT_SECONDS: Final = 64.0
+
+_HANDED_BACK: Final[Document] = {"lease_owner": None, "begun": 0}
 
 
 class LeaseStore:
@@ -88,15 +99,41 @@ class LeaseStore:
         lease.valid_until = began + self._seconds
 
     @translated
-    async def release(self, lease: Lease, seconds: float = 0, *, throttled: bool = False) -> None:
-        """Release: hand the job back, to be taken up by any worker after so many seconds.
+    async def release(self, lease: Lease) -> None:
+        """Release: hand the job back, to be taken up by any worker.
 
-        `throttled` says that the provider made us wait; the moment when that began is kept until a page comes through.
-        So is `half_written`: what was found half written, and not yet written again, is still there.
+        `half_written` is kept: what was found half written, and not yet written again, is still there.
         """
-        since = {"$ifNull": ["$throttled_since", NOW]} if throttled else "$throttled_since"
-        pipeline = quietly({"lease_owner": None, "begun": 0}, not_before=after(seconds), throttled_since=since)
-        await self._write(lease, pipeline)
+        await self._write(lease, quietly(_HANDED_BACK, not_before=NOW))
+
+    @translated
+    async def postpone(self, lease: Lease, seconds: float, cursor: Cursor | None = None) -> None:
+        """Postpone: the page could not be had. Hand the job back until the next try, the first one at another cursor.
+
+        The tries are counted until a page comes through.
+        """
+        tries = {"$add": [{"$ifNull": ["$tries", 0]}, 1]} if cursor is None else 0
+        values = _HANDED_BACK | ({} if cursor is None else {"cursor": msgspec.to_builtins(cursor)})
+        await self._write(lease, quietly(values, not_before=after(seconds), tries=tries))
+
+    @translated
+    async def wait_out(self, lease: Lease, advised: float | None) -> bool:
+        """Wait out: the provider throttles. Hand the job back for as long as it advised, in seconds.
+
+        Without advice the waits double, because a try that comes too early is often counted against us. False where
+        that has gone on for THROTTLE_LIMIT_SECONDS; the moment when it began is kept until a page comes through.
+        """
+        since = {"$ifNull": ["$throttled_since", NOW]}
+        waited = {"$subtract": [NOW, since]}
+        doubled = {"$min": [{"$max": [waited, FIRST_WAIT_SECONDS * 1000]}, LONGEST_WAIT_SECONDS * 1000]}
+        wait = doubled if advised is None else advised * 1000
+        spread = {"$multiply": [wait, random.uniform(1.0, 1.2)]}  # noqa: S311
+        left = {"$subtract": [THROTTLE_LIMIT_SECONDS * 1000, waited]}
+        until = {"$add": [NOW, {"$toLong": {"$max": [100, {"$min": [spread, left]}]}}]}
+        steps = {name: {"$literal": value} for name, value in _HANDED_BACK.items()} | {"not_before": until}
+        patient = {name: {"$cond": [{"$gt": [left, 0]}, step, f"${name}"]} for name, step in steps.items()}
+        await self._write(lease, quietly(**patient, throttled_since=since))
+        return lease.job.lease_owner is None
 
     @translated
     async def identify(self, lease: Lease, account_id: str | None, account_name: str | None) -> None:
@@ -113,16 +150,16 @@ class LeaseStore:
     async def advance(self, lease: Lease, tally: Tally, cursor: Cursor, total: int | None) -> None:
         """Advance: one page's counters, and where the listing goes on, in one statement."""
         values = {"status": Status.PROCESSING, "cursor": msgspec.to_builtins(cursor)}
-        values |= {"takeovers": 0, "half_written": False}
+        values |= {"takeovers": 0, "half_written": False, "tries": 0}
         counted = _counted(tally)
         estimate = {"$max": ["$total_contacts", counted["processed_contacts"], {"$literal": total or 0}]}
         await self._write_page(lease, change(values, **counted, total_contacts=estimate, throttled_since=None))
 
     @translated
-    async def finish(self, lease: Lease, tally: Tally) -> None:
-        """Finish: the last page's counters, and the end, in one statement."""
+    async def finish(self, lease: Lease, tally: Tally, notice: str | None = None) -> None:
+        """Finish: the last page's counters, what there is to tell the person, and the end, in one statement."""
         counted = _counted(tally)
-        values = {"status": Status.COMPLETED, **self._erased}
+        values = {"status": Status.COMPLETED, "notice": notice, "cursor": {}, **self._erased}
         end = ending(**counted, total_contacts=counted["processed_contacts"])
         await self._write_page(lease, self._told(change(values, **end)))
 

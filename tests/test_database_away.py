@@ -17,7 +17,7 @@ import storage.contacts
 import storage.ledger
 from everreach import importer, scan
 from everreach.app import Node
-from providers import google, microsoft
+from providers import paging
 from providers.sandbox.faults import Fault
 from storage.embedded import EmbeddedMongod
 from storage.indexes import CONTACTS, JOBS, LEDGER
@@ -40,8 +40,7 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The product's own waits, shortened."""
     monkeypatch.setattr(importer, "_DATABASE_PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(scan, "SCAN_SECONDS", 0.1)
-    monkeypatch.setattr(google, "PAGE_SIZE", PAGE)
-    monkeypatch.setattr(microsoft, "PAGE_SIZE", PAGE)
+    monkeypatch.setattr(paging, "PAGE_SIZES", (PAGE,))
 
 
 @pytest.fixture

@@ -54,12 +54,17 @@ export function sentence(job, consentUrl) {
     case "processing":
       return `${number(processed(job))} of ${contacts(job.total_contacts)}`;
     case "completed":
-      return job.total_contacts ? contacts(job.total_contacts) + duration(job) : "This address book is empty.";
+      return job.notice ? `${end(job)} ${job.notice}` : end(job);
     case "failed":
       return job.error_message ?? "The import failed.";
     default:
       return processed(job) ? "What had arrived by then stays in your address book." : "No contact was imported.";
   }
+}
+
+function end(job) {
+  if (!job.total_contacts) return "This address book is empty.";
+  return contacts(job.total_contacts) + duration(job) + (job.notice ? "." : "");
 }
 
 function duration(job) {

@@ -4,21 +4,22 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-Where = Literal["token", "refresh", "revoke", "userinfo", "folders", "page"]
+Where = Literal["token", "refresh", "revoke", "userinfo", "folders", "count", "page"]
 Kind = Literal[
     "http_500", "http_503", "html_502", "html_200", "invalid_json", "truncated", "reset", "stall", "slow",
     "status_429", "quota_403", "token_401", "page_token_400", "missing_scope", "invalid_grant", "page_loop",
     "page_loop_2", "endless", "foreign_next_link", "lone_surrogate", "garbage_entries", "empty_page", "duplicate_entry",
-    "edited_emails",
+    "edited_emails", "error_200", "two_documents", "false_gzip", "cut_gzip", "trickle", "not_found", "poison",
+    "self_link", "relative_link", "gap", "huge_entry",
 ]  # fmt: skip
 
 SHAPING = {
     "page_loop", "page_loop_2", "endless", "foreign_next_link", "lone_surrogate", "garbage_entries", "empty_page",
-    "duplicate_entry", "edited_emails",
+    "duplicate_entry", "edited_emails", "poison", "self_link", "relative_link", "gap", "huge_entry",
 }  # fmt: skip
-"""These change what a page says; the page still comes with status 200."""
-_STANDING = {"page_loop", "page_loop_2", "endless"}
-_ONLY = {"quota_403": "google", "foreign_next_link": "microsoft"}
+"""These change what a page says; the page still comes with status 200, but for the one with the `poison`."""
+_STANDING = {"page_loop", "page_loop_2", "endless", "poison", "self_link"}
+_ONLY = {"quota_403": "google", "foreign_next_link": "microsoft", "relative_link": "microsoft"}
 _PLACES: dict[str, set[str]] = {
     **{kind: {"page"} for kind in SHAPING | {"page_token_400"}},
     **{kind: {"userinfo", "folders", "page"} for kind in ("token_401", "quota_403")},
@@ -43,8 +44,9 @@ class Spot(NamedTuple):
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
     """One thing that goes wrong.
 
-    A loop or an endless listing is no such thing after its first time, so for `page_loop`, `page_loop_2` and `endless`
-    `times` does not count. `page=None` means any page; for the two loops the first. `endless` starts at `page`.
+    A loop or an endless listing is no such thing after its first time, so for `page_loop`, `page_loop_2`, `endless`,
+    `poison` and `self_link` `times` does not count. `page=None` means any page; for the two loops the first. `endless`
+    starts at `page`.
     """
 
     kind: Kind
@@ -59,11 +61,15 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     shape: Literal["quota", "exhausted"] = "quota"
     """Which of Google's two bodies `status_429` has."""
     seconds: float = 60.0
-    """How long `stall` keeps silent and `slow` waits."""
+    """How long `stall` keeps silent and `slow` waits, and what passes between two bytes of a `trickle`."""
     headers: bool = True
     """Whether `stall` sends the headers and the first bytes before it falls silent."""
     status: int = 400
     """What `page_token_400` answers at Graph: 400 or 410."""
+    slot: int = 0
+    """Where in the main listing the `poison` is: every page that it falls into is answered by 500, however small."""
+    skip: int = 30
+    """How many slots a `gap` leaves out behind its page."""
     after: bool = False
     """At the token endpoint: do the work first, so that only the answer is lost."""
 
@@ -83,6 +89,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
         )
 
     def _at(self, page: int | None) -> bool:
+        if self.kind == "poison":
+            return page is not None
         if self.kind == "page_loop_2":
             return page is not None and page - (self.page or 0) in {0, 1}
         if self.kind == "page_loop":

@@ -60,15 +60,18 @@ def folder_id(account: str, number: int) -> str:
     return f"AAMkAG{_mailbox(account)}AuAAAA{number}AAA="
 
 
-def folders(book: Book, list_every: int) -> tuple[Folder, ...]:
-    """The default folder first, then those below it."""
+def folders(book: Book, list_every: int, empty_folders: int = 1) -> tuple[Folder, ...]:
+    """The default folder first, then those below it; `empty_folders` hold nothing."""
     below = round(book.size * book.shares.child_folders) if book.size >= SMALL else 0
     deep = below // 2
-    root, child, grandchild, empty = (folder_id(book.account, number) for number in range(4))
+    root, child, grandchild = (folder_id(book.account, number) for number in range(3))
     first, second = book.size - below, book.size - deep
     return (
         Folder(root, "Contacts", folder_id(book.account, 9), 0, first, list_every),
         Folder(child, "Family", root, first, second),
         Folder(grandchild, "Family abroad", child, second, book.size),
-        Folder(empty, "Empty", root, book.size, book.size),
+        *(
+            Folder(folder_id(book.account, number), f"Empty {number - 9}", root, book.size, book.size)
+            for number in range(10, 10 + empty_folders)
+        ),
     )

@@ -16,7 +16,7 @@ from providers.sandbox.endpoint import Endpoint
 from providers.sandbox.faults import Spot
 from providers.sandbox.google_people import FIELDS, connection
 from providers.sandbox.grants import Grant
-from providers.sandbox.listing import Shaping, Turn, onward, page_number, span, tampered
+from providers.sandbox.listing import Shaping, Turn, onward, page_number, poisoned, span, tampered
 from providers.sandbox.people import person, seed
 from providers.sandbox.scopes import GOOGLE, covers_contacts
 
@@ -82,6 +82,8 @@ class Connections(GoogleEndpoint):
     def _body(
         self, grant: Grant, fields: tuple[str, ...], size: int, turn: Turn, shaping: Shaping
     ) -> dict[str, object]:
+        if poisoned(turn, size, shaping):
+            raise google_errors.FAULTS["http_500"](shaping["poison"])
         start, stop = span(turn, size, grant.size, shaping)
         entries = tampered(self._entries(grant, fields, start, stop), shaping)
         following = onward(turn, size, grant.size, shaping)

@@ -68,6 +68,12 @@ def _legacy_quota(_fault: Fault) -> Refusal:
     return Refusal(403, {"error": {"code": 403, "message": "Rate Limit Exceeded", "errors": [item]}})
 
 
+def _late(_fault: Fault) -> Refusal:
+    # A server that says 200 first and fails while it writes.
+    inner = {"code": 503, "message": "The service is currently unavailable.", "status": "UNAVAILABLE"}
+    return Refusal(200, {"error": inner})
+
+
 FAULTS: Mapping[str, Refuse] = {
     "http_500": lambda _fault: _error(500, "INTERNAL", "Internal error encountered."),
     "http_503": lambda fault: _error(503, "UNAVAILABLE", "The service is away.", None, retry_after(fault)),
@@ -76,4 +82,6 @@ FAULTS: Mapping[str, Refuse] = {
     "token_401": lambda _fault: unauthenticated(),
     "page_token_400": lambda _fault: invalid("Request contains an invalid argument."),
     "missing_scope": lambda _fault: scope_missing(),
+    "not_found": lambda _fault: _error(404, "NOT_FOUND", "Requested entity was not found."),
+    "error_200": _late,
 }

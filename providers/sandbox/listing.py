@@ -48,6 +48,11 @@ def span(turn: Turn, size: int, total: int, shaping: Shaping) -> tuple[int, int]
     return turn.start, max(turn.start, stop)
 
 
+def poisoned(turn: Turn, size: int, shaping: Shaping) -> bool:
+    """Whether the page holds a contact that cannot be rendered."""
+    return "poison" in shaping and turn.start <= shaping["poison"].slot < turn.start + size
+
+
 def onward(turn: Turn, size: int, total: int, shaping: Shaping, back: int = 1) -> Turn | None:
     """The place that the page names as its next, None at the end; `back` slots before its own end sits a contact."""
     stop = turn.start + size
@@ -56,6 +61,11 @@ def onward(turn: Turn, size: int, total: int, shaping: Shaping, back: int = 1) -
         return Turn(turn.start, repeated=True)
     if "page_loop" in shaping:
         return turn
+    if "self_link" in shaping and stop >= total:
+        # The last page leads to an empty one, which leads to itself.
+        return Turn(total, repeated=True)
+    if "gap" in shaping:
+        stop += shaping["gap"].skip
     if "page_loop_2" in shaping:
         first = (shaping["page_loop_2"].page or 0) == page_number(turn, size)
         return Turn(stop if first else max(0, turn.start - size))
@@ -66,8 +76,8 @@ def onward(turn: Turn, size: int, total: int, shaping: Shaping, back: int = 1) -
 
 
 def tampered(entries: bytes, shaping: Shaping) -> bytes:
-    """The encoded list of contacts with `garbage_entries` or a `lone_surrogate` in it, or with `edited_emails`."""
-    if not {"garbage_entries", "lone_surrogate", "edited_emails"} & set(shaping):
+    """The encoded list of contacts with `garbage_entries`, a `lone_surrogate`, a `huge_entry` or `edited_emails`."""
+    if not {"garbage_entries", "lone_surrogate", "edited_emails", "huge_entry"} & set(shaping):
         return entries
     contacts: list[Any] = msgspec.json.decode(entries)
     if "edited_emails" in shaping:
@@ -78,6 +88,8 @@ def tampered(entries: bytes, shaping: Shaping) -> bytes:
     if "garbage_entries" in shaping:
         for number, piece in enumerate(GARBAGE):
             contacts.insert(2 * number + 1, piece)
+    if "huge_entry" in shaping:
+        contacts.append({"resourceName": "people/chuge", "id": "huge", "padding": "x" * 300_000})
     # No encoder writes half a surrogate pair, but JSON on the wire can hold one.
     return msgspec.json.encode(contacts).replace(_MARK.encode(), _SURROGATE.encode())
 

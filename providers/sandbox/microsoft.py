@@ -16,7 +16,7 @@ from providers.sandbox.endpoint import Endpoint
 from providers.sandbox.faults import Spot, Where
 from providers.sandbox.folders import Folder, folders
 from providers.sandbox.grants import Grant
-from providers.sandbox.listing import Shaping, Turn, onward, page_number, span, tampered
+from providers.sandbox.listing import Shaping, Turn, onward, page_number, poisoned, span, tampered
 from providers.sandbox.outlook import PROPERTIES, contact, profile
 from providers.sandbox.people import Book, person
 from providers.sandbox.scopes import covers_contacts, short
@@ -44,7 +44,7 @@ class GraphEndpoint(Endpoint):
 
     def folder(self, book: Book, name: str) -> Folder:
         """By id, or the default one by its well-known name `contacts`; refuses with 404."""
-        for folder in folders(book, self.sandbox.list_every):
+        for folder in folders(book, self.sandbox.list_every, self.sandbox.empty_folders):
             if name == folder.id or (name.lower(), folder.name) == ("contacts", "Contacts"):
                 return folder
         raise microsoft_errors.unknown_folder()
@@ -107,7 +107,8 @@ class Listing(GraphEndpoint):
             turn = Turn(self.whole("$skip", 0, 999_999_999), bool(self.query(_HOP)))
             page = Page(grant, turn, max(1, self.whole("$top", 10, _MOST)))
             number = page_number(turn, page.top) if self.request.path.endswith("/me/contacts") else None
-            shaping = await self.face(Spot(self.provider, self.where, grant.account, number, turn.repeated))
+            where: Where = "count" if self.query("$count") and self.query("$select") == "id" else self.where
+            shaping = await self.face(Spot(self.provider, where, grant.account, number, turn.repeated))
             await self.lag()
             if not covers_contacts(grant.scopes):
                 raise microsoft_errors.scope_missing()
@@ -127,7 +128,10 @@ class Listing(GraphEndpoint):
         if "foreign_next_link" in shaping:
             body["@odata.nextLink"] = "http://evil.example/v1.0/me/contacts?%24skip=10"
         elif following:
-            body["@odata.nextLink"] = self.link(following)
+            link = self.link(following)
+            # https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#sec_RelativeURLs
+            relative = "relative_link" in shaping
+            body["@odata.nextLink"] = link.partition(self.request.host)[2] if relative else link
         return body | {"value": value}
 
 
@@ -139,7 +143,7 @@ class Folders(Listing):
 
     def body(self, page: Page, folder: Folder, shaping: Shaping) -> dict[str, object]:
         """Folders by their id, name and parent."""
-        everyone = folders(self.book(page.grant), self.sandbox.list_every)
+        everyone = folders(self.book(page.grant), self.sandbox.list_every, self.sandbox.empty_folders)
         below = [
             {"id": child.id, "parentFolderId": child.parent, "displayName": child.name}
             for child in everyone
@@ -155,6 +159,8 @@ class Contacts(Listing):
 
     def body(self, page: Page, folder: Folder, shaping: Shaping) -> dict[str, object]:
         """Contacts; distribution lists take up slots, so a page may be short."""
+        if poisoned(page.turn, page.top, shaping):
+            raise microsoft_errors.FAULTS["http_500"](shaping["poison"])
         start, stop = folder.contacts(*span(page.turn, page.top, folder.slots, shaping))
         if "endless" not in shaping:
             stop = min(stop, folder.stop)

@@ -62,6 +62,13 @@ def _throttled(fault: Fault) -> Refusal:
     return error(429, "ApplicationThrottled", text, retry_after(fault))
 
 
+def _late(_fault: Fault) -> Refusal:
+    # A server that says 200 first and fails while it writes.
+    return Refusal(
+        200, {"error": {"code": "UnknownError", "message": "", "innerError": {"date": "2026-03-01T10:00:00"}}}
+    )
+
+
 FAULTS: Mapping[str, Refuse] = {
     "http_500": lambda _fault: error(500, "InternalServerError", "Something went wrong inside."),
     "http_503": lambda fault: error(503, "serviceNotAvailable", "The service is away.", retry_after(fault)),
@@ -69,4 +76,6 @@ FAULTS: Mapping[str, Refuse] = {
     "token_401": lambda _fault: unauthenticated(),
     "page_token_400": _expired_link,
     "missing_scope": lambda _fault: scope_missing(),
+    "not_found": lambda _fault: unknown_folder(),
+    "error_200": _late,
 }

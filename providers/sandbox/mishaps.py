@@ -1,6 +1,7 @@
 """The faults that any web server can have: silence, cut lines, and pages where JSON was due."""
 
 import asyncio
+import gzip
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
@@ -44,6 +45,32 @@ async def _invalid_json(handler: RequestHandler, _fault: Fault) -> None:
     raise Finish('{"connections": [{"resourceName": "people/c1", }], "value": [')
 
 
+async def _two_documents(handler: RequestHandler, _fault: Fault) -> None:
+    handler.set_header("Content-Type", "application/json; charset=UTF-8")
+    raise Finish('{"connections": [], "value": []}\n{"connections": [], "value": []}')
+
+
+async def _false_gzip(handler: RequestHandler, _fault: Fault) -> None:
+    handler.set_header("Content-Encoding", "gzip")
+    raise Finish('{"connections": [], "value": []}')
+
+
+async def _cut_gzip(handler: RequestHandler, _fault: Fault) -> None:
+    handler.set_header("Content-Encoding", "gzip")
+    # All that was packed is there; what is missing says that it is.
+    raise Finish(gzip.compress(b'{"connections": [], "value": []}')[:-8])
+
+
+async def _trickle(handler: RequestHandler, fault: Fault) -> None:
+    handler.set_header("Content-Type", "application/json; charset=UTF-8")
+    with suppress(StreamClosedError):
+        while True:
+            handler.write(" ")
+            await handler.flush()
+            await asyncio.sleep(fault.seconds)
+    raise Finish
+
+
 async def _truncated(handler: RequestHandler, _fault: Fault) -> None:
     stream = handler.detach()
     with suppress(StreamClosedError):
@@ -79,6 +106,10 @@ MISHAPS: Mapping[str, Callable[[RequestHandler, Fault], Awaitable[None]]] = {
     "html_502": _html_502,
     "html_200": _html_200,
     "invalid_json": _invalid_json,
+    "two_documents": _two_documents,
+    "false_gzip": _false_gzip,
+    "cut_gzip": _cut_gzip,
+    "trickle": _trickle,
     "truncated": _truncated,
     "reset": _reset,
     "stall": _stall,

@@ -22,7 +22,8 @@ class Sandbox:
 
     `size` is how many contacts an account has that nobody gave a size; `expires_in` the life of access tokens in
     seconds; `clock` gives the time in seconds; `latency` delays every page by seconds; `list_every` makes each n-th
-    slot of Outlook's default folder a distribution list (0: none); `cached_pages` bounds the memory for encoded pages.
+    slot of Outlook's default folder a distribution list (0: none), and `empty_folders` more folders hold nothing;
+    `cached_pages` bounds the memory for encoded pages.
     """
 
     def __init__(
@@ -34,14 +35,16 @@ class Sandbox:
         expires_in: int = 3599,
         clock: Callable[[], float] = time.time,
         latency: float = 0.0,
-        list_every: int = 40,
+        list_every: int = 60,
         cached_pages: int = 256,
+        empty_folders: int = 1,
     ) -> None:
         self.size = size
         self.shares = shares or Shares()
         self.clients = dict(clients)
         self.latency = latency
         self.list_every = list_every
+        self.empty_folders = empty_folders
         self.grants = Grants(clock, expires_in)
         self.faults = Faults()
         self.stats = Stats()

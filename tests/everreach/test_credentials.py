@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from everreach import importer
 from everreach.app import Node
 from everreach.errors import ProviderError, ReconnectError, ThrottledError, TransientError
 from everreach.vault import Vault
@@ -115,8 +116,11 @@ async def test_without_a_refresh_token_a_rejected_access_token_means_reconnect(w
 
 @PROVIDERS
 @pytest.mark.gen_test
-async def test_a_failed_job_is_retried_where_it_stopped(world: World, provider: str) -> None:
-    world.sandbox.faults.add(Fault("http_500", "page", page=2, times=None))
+async def test_a_failed_job_is_retried_where_it_stopped(
+    world: World, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "TRY_AGAIN_SECONDS", (0.0,))
+    world.sandbox.faults.add(Fault("html_200", "page", page=2, times=None))
     user = new_user()
     job_id = await world.consent(provider, user, size=SIZE)
     failed = await world.ended(job_id, user)

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 from itertools import chain, cycle, islice
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -91,3 +93,49 @@ def test_a_listing_that_began_anew_is_known_to_have_to_its_end() -> None:
     assert again.after("b", fresh=True, barren_limit=5).again
     assert again.after("b", fresh=False, barren_limit=5).after("c", fresh=False, barren_limit=5).again
     assert not Cursor("a").after("b", fresh=True, barren_limit=5).again
+
+
+@pytest.mark.parametrize(
+    ("announced", "listed", "short"),
+    [
+        (267, 177, True),
+        (None, 0, False),
+        (10, 5, False),
+        (10, 4, True),
+        (1000, 980, False),
+        (1000, 979, True),
+        (100, 94, True),
+        (5, 9, False),
+        (6, 0, True),
+    ],
+)
+def test_a_listing_is_short_by_more_than_five_and_two_percent(announced: int | None, listed: int, short: bool) -> None:
+    assert Cursor().told(announced).short(listed) is short
+
+
+def test_what_was_announced_is_kept_on_the_way_and_told_anew() -> None:
+    cursor = Cursor().told(7).after("a", fresh=True, barren_limit=5).told(None)
+    assert (cursor.announced, cursor.restarted().announced) == (7, 7)
+    assert cursor.told(8).announced == 8
+
+
+def test_a_second_reading_knows_that_it_is_one_and_how_many_came_before() -> None:
+    second = Cursor("a").told(267).reread(177)
+    assert second == Cursor(again=True, announced=267, listed=177)
+    assert second.after("b", fresh=True, barren_limit=5).listed == 177
+    assert second.after("b", fresh=False, barren_limit=5).restarted().listed == 177
+
+
+def test_smaller_pages_go_on_at_their_place_or_begin_again() -> None:
+    cursor = walk(Cursor(), iter("ab")).told(7)
+    there, anew = cursor.smaller("b-small", anew=False), cursor.smaller("small", anew=True)
+    assert (there.position, there.barren, there.again, there.shrunk) == ("b-small", 2, False, True)
+    assert (anew.position, anew.barren, anew.again, anew.shrunk) == ("small", 0, True, True)
+    assert there.announced == anew.announced == 7
+    assert anew.after("c", fresh=True, barren_limit=5).shrunk
+
+
+@pytest.mark.parametrize("stored", [{}, {"position": "a", "barren": 3, "restarts": 1, "mark": "m", "again": True}])
+def test_a_cursor_of_an_older_version_is_read(stored: dict[str, Any]) -> None:
+    cursor = msgspec.convert(stored, Cursor)
+    assert (cursor.announced, cursor.listed, cursor.shrunk) == (None, None, False)

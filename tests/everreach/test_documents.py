@@ -21,17 +21,22 @@ def test_the_status_document_is_the_contract_s() -> None:
     assert list(msgspec.to_builtins(StatusDocument.of(running)).items()) == [
         ("id", "job-id"),
         ("provider", "google"),
+        ("kind", "import"),
         ("status", "processing"),
         ("total_contacts", 500),
         ("processed_contacts", 250),
         ("imported_contacts", 200),
         ("skipped_contacts", 30),
         ("failed_contacts", 20),
+        ("updated_contacts", 0),
+        ("deleted_contacts", 0),
         ("progress_percent", 50.0),
         ("provider_account_name", "user@gmail.com"),
         ("started_at", "2025-11-02T16:00:00Z"),
         ("completed_at", None),
         ("error_message", None),
+        ("notice", None),
+        ("undo", None),
         ("version", 7),
     ]
 

@@ -6,24 +6,22 @@ from typing import Any, cast
 import pytest
 
 from everreach.contact import Entry, Page
-from everreach.cursor import Cursor
+from everreach.credentials import Credentials
 from everreach.errors import ProviderError
 from everreach.job import Lease
 from everreach.listing import Listing
 from everreach.pipeline import Pipeline
+from everreach.turn import Turn
+from providers.google import Google
 from storage.mongo import Database
+from tests.providers.wire import config, playing, reply
 from tests.storage.builders import Stores, entry, people
 
 
-class Pages:
+def listing_of(lease: Lease) -> Listing:
     """A listing of which the cursor is all that matters here."""
-
-    def __init__(self) -> None:
-        self.cursor = Cursor()
-
-    def move(self, position: str, *, fresh: bool, barren_limit: int) -> Cursor:
-        self.cursor = self.cursor.after(position, fresh=fresh, barren_limit=barren_limit)
-        return self.cursor
+    nothing = playing(reply())
+    return Listing(Google(config(), nothing), cast("Credentials", None), Turn(lease, 60, lambda: False))
 
 
 async def put(
@@ -31,7 +29,7 @@ async def put(
 ) -> None:
     """Take a page of a job that another worker left, the last one unless there is one to come `then`."""
     options = {"max_contacts": 1000, "recovering": True, **settings}
-    listing = cast("Listing", Pages())
+    listing = listing_of(lease)
     async with Pipeline(stores.contacts, stores.ledger, stores.leases, lease, listing, **options) as pages:
         await pages.put(Page(entries, then))
 
@@ -72,7 +70,7 @@ async def test_who_is_there_already_does_not_count_toward_the_most_of_one_import
 async def put_two(stores: Stores, lease: Lease, *, max_contacts: int, at_once: bool) -> None:
     """Take two pages of two, the second while the first is being committed, or after that."""
     options: Any = {"max_contacts": max_contacts, "recovering": False}
-    listing = cast("Listing", Pages())
+    listing = listing_of(lease)
     async with Pipeline(stores.contacts, stores.ledger, stores.leases, lease, listing, **options) as pages:
         await pages.put(Page(people("ada", "bob"), "2"))
         if not at_once:

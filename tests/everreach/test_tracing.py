@@ -105,7 +105,8 @@ async def test_of_an_error_only_its_kind_is_told_and_of_a_person_nothing(
     await world.back(url)
     await world.ended(job_id, user)
     spans = exported.get_finished_spans()
-    assert [(span.attributes or {}).get("error.type") for span in spans].count("TransientError") == 1
+    # The call, and the fetch of a page that it was for.
+    assert [(span.attributes or {}).get("error.type") for span in spans].count("UnrenderedError") == 2
     told = " ".join(span.to_json() for span in spans)
     secrets = (*world.sandbox.grants._codes, *world.sandbox.grants._access, *world.sandbox.grants._refresh)
     assert secrets

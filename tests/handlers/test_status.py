@@ -27,7 +27,7 @@ BOTH = pytest.mark.parametrize("provider", PROVIDERS)
 FIELDS = {
     "id", "provider", "status", "total_contacts", "processed_contacts", "imported_contacts", "skipped_contacts",
     "failed_contacts", "progress_percent", "provider_account_name", "started_at", "completed_at", "error_message",
-    "version",
+    "version", "kind", "updated_contacts", "deleted_contacts", "notice", "undo",
 }  # fmt: skip
 COUNTS = ("total_contacts", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts", "version")
 

@@ -33,6 +33,8 @@ class TestGoogle(ProviderContract):
     first = recorded("google_connections")
     last = {"totalItems": 0}
     items, onward, total = "connections", "nextPageToken", 1234
+    no_answers = [recorded("google_200_error")]
+    sizes = [100, 10]
     identified = {"resourceName": "people/1"}
     known_as = ("12d5", "%EggBAgMFCQo3PT4aBAECBQc=")
     contact = {
@@ -129,3 +131,24 @@ async def test_one_odd_contact_does_not_spoil_the_page() -> None:
     )
     assert [one.contact and one.contact["display_name"] for one in page.entries] == [None, None, "Ada ?"]
     assert [bool(one.error) for one in page.entries] == [False, True, False]
+
+
+@pytest.mark.gen_test
+async def test_pages_of_another_size_are_listed_from_the_beginning_with_tokens_of_their_own() -> None:
+    position = (await first_page({"connections": [], "nextPageToken": "t:1"})).next
+    smaller = google(playing(reply())).smaller(position)
+    assert smaller is not None
+    assert smaller.anew
+    wire = playing(reply({"connections": [], "nextPageToken": "100:t"}), reply({}))
+    page = await google(wire).page("token", smaller.position)
+    await google(wire).page("token", page.next)
+    first, second = (parse_qs(urlsplit(sent.url).query) for sent in wire.sent)
+    assert (first["pageSize"], first.get("pageToken")) == (["100"], None)
+    assert (second["pageSize"], second["pageToken"]) == (["100"], ["100:t"])
+
+
+@pytest.mark.gen_test
+async def test_an_account_without_contacts_is_empty() -> None:
+    for body in ({}, {"totalItems": 0}, {"connections": None}, {"error": None}):
+        page = await first_page(body)
+        assert (list(page.entries), page.next) == ([], None)

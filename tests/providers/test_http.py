@@ -17,7 +17,7 @@ from tornado.web import Application, RequestHandler
 from yarl import URL
 
 from bench.process import free_port
-from everreach.errors import BrokenListingError, ProviderError, ThrottledError, TransientError
+from everreach.errors import BrokenListingError, OversizeError, ProviderError, ThrottledError, TransientError
 from everreach.origins import origin
 from providers import http as http_module
 from providers.http import RETRIES, Http, Reply
@@ -81,11 +81,40 @@ class Server(RequestHandler):
         self.set_header("Content-Encoding", "gzip")
         self.write(BOMB)
 
-    async def broken_gzip(self) -> None:
+    async def packed(self) -> None:
         self.set_header("Content-Encoding", "gzip")
-        self.write(b"this is not gzip")
+        self.write(PACKED)
+
+    async def broken_gzip(self) -> None:
+        await self.encoded(b"this is not gzip")
+
+    async def cut_gzip(self) -> None:
+        await self.encoded(PACKED[:-8])
+
+    async def wrong_sum(self) -> None:
+        await self.encoded(PACKED[:-8] + bytes(8))
+
+    async def two_gzips(self) -> None:
+        await self.encoded(PACKED + PACKED)
+
+    async def padded_gzip(self) -> None:
+        await self.encoded(PACKED + b"and more")
+
+    async def unasked(self) -> None:
+        await self.encoded(b"packed", "br")
+
+    async def encoded(self, body: bytes, coding: str = "gzip") -> None:
+        self.set_header("Content-Encoding", coding)
+        self.write(body)
+
+    async def trickle(self) -> None:
+        while not self.gone.is_set():
+            self.write(" ")
+            await self.flush()
+            await asyncio.sleep(0.02)
 
 
+PACKED = gzip.compress(b"a page")
 BOMB = gzip.compress(bytes(64 * 1024 * 1024))
 
 
@@ -102,7 +131,7 @@ def app(seen: list[RequestHandler]) -> Application:
 
 @asynccontextmanager
 async def impatient() -> AsyncIterator[Http]:
-    async with Http(backoff=0, timeout=ClientTimeout(total=5, sock_read=0.05)) as http:
+    async with Http(backoff=0, timeout=ClientTimeout(total=0.5, sock_read=0.05)) as http:
         yield http
 
 
@@ -233,7 +262,13 @@ async def test_a_form_is_sent_as_a_form(http_server: object, base_url: str, seen
     assert answer.status == 200
 
 
-@pytest.mark.parametrize("mood", ["reset", "truncated", "gibberish", "stalled", "stalled_midway", "broken_gzip"])
+@pytest.mark.parametrize(
+    "mood",
+    [
+        *("reset", "truncated", "gibberish", "stalled", "stalled_midway", "trickle"),
+        *("broken_gzip", "cut_gzip", "wrong_sum", "two_gzips", "padded_gzip", "unasked"),
+    ],
+)
 @pytest.mark.gen_test
 async def test_where_no_whole_reply_came_another_try_may_help(http_server: object, base_url: str, mood: str) -> None:
     async with impatient() as http:
@@ -252,25 +287,33 @@ async def test_where_nobody_listens_another_try_may_help(host: str) -> None:
 
 
 @pytest.mark.gen_test
-async def test_a_reply_has_a_limit(monkeypatch: pytest.MonkeyPatch, http_server: object, base_url: str) -> None:
+async def test_a_packed_reply_is_unpacked(http_server: object, base_url: str, seen: list[RequestHandler]) -> None:
     async with Http() as http:
-        monkeypatch.setattr(http_module, "BODY_LIMIT", 100_000)
-        assert len((await http.get(f"{base_url}/large")).body) == 100_000
-        monkeypatch.setattr(http_module, "BODY_LIMIT", 99_999)
-        with pytest.raises(ProviderError, match="too large") as refused:
-            await http.get(f"{base_url}/large")
-    assert not isinstance(refused.value, TransientError)
+        assert (await http.get(f"{base_url}/packed")).body == b"a page"
+    assert seen[0].request.headers["Accept-Encoding"] == "gzip"
+
+
+def test_an_answer_has_a_minute_and_a_socket_half_of_it() -> None:
+    assert (http_module._TIMEOUT.total, http_module._TIMEOUT.sock_read) == (60, 30)
 
 
 @pytest.mark.gen_test
-async def test_a_compressed_reply_cannot_fill_the_memory(
-    monkeypatch: pytest.MonkeyPatch, http_server: object, base_url: str
-) -> None:
-    monkeypatch.setattr(http_module, "BODY_LIMIT", 1024 * 1024)
+async def test_a_reply_has_a_limit(monkeypatch: pytest.MonkeyPatch, http_server: object, base_url: str) -> None:
+    async with Http() as http:
+        monkeypatch.setattr(http_module, "PAGE_LIMIT", 100_000)
+        assert len((await http.get_as("token", f"{base_url}/large", home=base_url)).body) == 100_000
+        monkeypatch.setattr(http_module, "PAGE_LIMIT", 99_999)
+        with pytest.raises(OversizeError):
+            await http.get_as("token", f"{base_url}/large", home=base_url)
+    assert http_module.BODY_LIMIT < 16 * 1024 * 1024
+
+
+@pytest.mark.gen_test
+async def test_a_compressed_reply_cannot_fill_the_memory(http_server: object, base_url: str) -> None:
     async with Http() as http:
         tracemalloc.start()
         try:
-            with pytest.raises(ProviderError, match="too large"):
+            with pytest.raises(OversizeError):
                 await http.get(f"{base_url}/bomb")
             peak = tracemalloc.get_traced_memory()[1]
         finally:

@@ -43,7 +43,10 @@ NO_COUNTS: Final = {
 
 Attempt = Callable[[], Awaitable[Any]]
 
-WRITES: Final = ("begin", "renew", "release", "identify", "store_tokens", "advance", "finish", "fail")
+WRITES: Final = (
+    *("begin", "renew", "release", "postpone", "wait_out"),
+    *("identify", "store_tokens", "advance", "finish", "fail"),
+)
 """What only the holder of a lease may do."""
 
 
@@ -209,7 +212,9 @@ def writes(leases: LeaseStore, lease: Lease) -> dict[str, Attempt]:
     return {
         "begin": lambda: leases.begin(lease),
         "renew": lambda: leases.renew(lease),
-        "release": lambda: leases.release(lease, 5, throttled=True),
+        "release": lambda: leases.release(lease),
+        "postpone": lambda: leases.postpone(lease, 5),
+        "wait_out": lambda: leases.wait_out(lease, 5),
         "identify": lambda: leases.identify(lease, "id", "ada@example.org"),
         "store_tokens": lambda: leases.store_tokens(lease, NEW_TOKENS),
         "advance": lambda: leases.advance(lease, Tally(imported=1), Cursor("next"), 10),

@@ -46,6 +46,8 @@ ON_LEASES: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
     "begin": (RUNNING, STAY),
     "renew": (RUNNING, STAY),
     "release": (RUNNING, STAY),
+    "postpone": (RUNNING, STAY),
+    "wait_out": (RUNNING, STAY),
     "identify": (RUNNING, STAY),
     "store_tokens": (RUNNING, STAY),
     "advance": (RUNNING, Status.PROCESSING),
@@ -172,7 +174,7 @@ async def test_create_begins_every_life_with_waiting_for_consent(stores: Stores)
     assert document["version"] == 1
 
 
-@pytest.mark.parametrize("arrow", ["begin", "renew", "release", "store_tokens"])
+@pytest.mark.parametrize("arrow", ["begin", "renew", "release", "postpone", "wait_out", "store_tokens"])
 @pytest.mark.gen_test
 async def test_what_no_client_sees_wakes_nobody(stores: Stores, arrow: str) -> None:
     lease = await stores.leased()

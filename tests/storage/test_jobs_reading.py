@@ -7,6 +7,7 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 from msgspec.structs import replace
 
+from everreach.cursor import Cursor
 from everreach.errors import DatabaseAwayError
 from everreach.job import Job, Status
 from storage import jobs as module
@@ -15,6 +16,11 @@ from storage.mongo import Document
 from tests.storage.builders import LONG_AGO, NO_TOKENS, STRANGER, TOKENS, USER, Stores
 
 COUNTS: Final = {"processed_contacts": 6, "imported_contacts": 3, "skipped_contacts": 2, "failed_contacts": 1}
+
+
+def shown(job: Job) -> Job:
+    """The job as whoever only looks is given it."""
+    return replace(job, access_token=None, refresh_token=None, pkce_verifier=None, cursor=Cursor())
 
 
 @pytest.mark.gen_test
@@ -29,7 +35,18 @@ async def test_a_strangers_job_and_no_job_look_the_same(stores: Stores) -> None:
 async def test_a_field_of_a_later_version_is_no_hindrance(stores: Stores) -> None:
     job = await stores.fetching()
     await stores.put(job.id, invented_later={"some": ["thing"]})
-    assert await stores.jobs.get(job.id, USER) == job
+    assert await stores.jobs.get(job.id, USER) == shown(job)
+
+
+@pytest.mark.gen_test
+async def test_whoever_only_looks_is_given_no_secret_and_no_cursor(stores: Stores) -> None:
+    job = await stores.fetching()
+    await stores.put(job.id, cursor={"position": "a long way"}, pkce_verifier="sealed")
+    (listed,), _ = await stores.jobs.history({"user_id": USER}, 1, 0)
+    one = (await stores.jobs.these([job.id]))[job.id]
+    assert listed == one == await stores.jobs.get(job.id, USER) == shown(job)
+    (due,) = await stores.jobs.due(frozenset({Status.FETCHING}), 1)
+    assert due == replace(shown(job), cursor=Cursor("a long way"))
 
 
 @pytest.mark.gen_test
@@ -39,7 +56,7 @@ async def test_several_are_read_at_once_whoever_owns_them_and_the_unreadable_are
     jobs = [await stores.fetching(user) for user in (USER, STRANGER, USER, USER)]
     await stores.put(jobs[2].id, status="invented later")
     found = await stores.jobs.these([*(job.id for job in jobs[:3]), "no such id"])
-    assert found == {jobs[0].id: jobs[0], jobs[1].id: jobs[1], jobs[2].id: None}
+    assert found == {jobs[0].id: shown(jobs[0]), jobs[1].id: shown(jobs[1]), jobs[2].id: None}
     assert await stores.jobs.these([]) == {}
 
 
@@ -209,7 +226,7 @@ async def test_a_cancelled_job_is_looked_at_once_more_when_its_workers_lease_is_
 @pytest.mark.gen_test
 async def test_a_cancelled_job_that_nobody_holds_is_settled_at_once(stores: Stores) -> None:
     lease = await stores.leased()
-    await stores.leases.release(lease, 900, throttled=True)
+    await stores.leases.wait_out(lease, 900)
     assert await stores.jobs.cancel(lease.job.id, USER)
     assert ids_of(await stores.jobs.due(frozenset({Status.CANCELLED}), 10)) == [lease.job.id]
 

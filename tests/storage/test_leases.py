@@ -163,36 +163,6 @@ async def test_a_released_job_is_anybodys_at_once(stores: Stores) -> None:
     assert (taken.owner, taken.job.throttled_since) == ("node-2", None)
 
 
-@pytest.mark.gen_test
-async def test_a_job_released_for_a_while_is_nobodys_until_then(stores: Stores) -> None:
-    lease = await stores.leased()
-    await stores.leases.release(lease, 45)
-    assert 30 < await stores.seconds_left(lease.job.id) <= 45
-    assert await stores.other_node.claim(lease.job.id, USER) is None
-    # What waits for its provider is still under way for those who watch it.
-    assert lease.job.status is Status.FETCHING
-
-
-@pytest.mark.gen_test
-async def test_the_beginning_of_throttling_is_kept_until_a_page_comes_through(stores: Stores) -> None:
-    lease = await stores.leased()
-    before = await stores.now()
-    await stores.leases.release(lease, throttled=True)
-    since = lease.job.throttled_since
-    assert since
-    assert before <= since <= await stores.now()
-    lease = await stores.leased(job=lease.job)
-    await stores.leases.release(lease, throttled=True)
-    assert lease.job.throttled_since == since
-    # A worker that hands back for another reason does not forget it either.
-    lease = await stores.leased(job=lease.job)
-    await stores.leases.release(lease)
-    lease = await stores.leased(job=lease.job)
-    assert lease.job.throttled_since == since
-    await stores.leases.advance(lease, Tally(imported=1), Cursor("next"), None)
-    assert (await stores.stored(lease.job.id))["throttled_since"] is None
-
-
 @pytest.mark.parametrize("left", [-1.0, 0.0, LEASE_MARGIN_SECONDS / 2])
 @pytest.mark.gen_test
 async def test_a_lease_that_may_end_while_a_statement_is_on_its_way_is_not_written_under(

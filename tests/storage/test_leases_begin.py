@@ -10,7 +10,7 @@ from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
 from everreach.importer import TAKEOVER_LIMIT
 from everreach.job import Lease, Tally
-from tests.storage.builders import LEASE_SECONDS, NO_COUNTS, USER, Stores
+from tests.storage.builders import LEASE_SECONDS, NO_COUNTS, USER, Stores, writes
 
 CLEAN: Final[dict[str, Callable[[Stores, Lease], Awaitable[object]]]] = {
     "a page is committed": lambda stores, lease: stores.other_node.advance(lease, Tally(), Cursor("next"), None),
@@ -85,12 +85,13 @@ async def test_what_was_handed_back_is_not_taken_over(stores: Stores) -> None:
     assert (lease.fence, seen(lease)) == (2, (0, False))
 
 
-@pytest.mark.parametrize("throttled", [False, True])
+@pytest.mark.parametrize("arrow", ["release", "postpone", "wait_out"])
 @pytest.mark.gen_test
-async def test_handing_back_keeps_what_was_found(stores: Stores, throttled: bool) -> None:
+async def test_handing_back_keeps_what_was_found(stores: Stores, arrow: str) -> None:
     lease = await stores.taken_over(await stores.leased())
-    await stores.other_node.release(lease, throttled=throttled)
+    await writes(stores.other_node, lease)[arrow]()
     assert lease.job.begun == 0
+    await stores.abandon(lease.job.id)
     lease = await stores.leased(job=lease.job)
     assert seen(lease) == (1, True)
     assert seen(await stores.taken_over(lease)) == (2, True)

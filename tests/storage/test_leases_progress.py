@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
 from everreach.job import Status, Tally
-from storage.arrows import RETRY_WINDOW_SECONDS
+from storage.arrows import RETRY_WINDOW_SECONDS, as_job
 from tests.storage.builders import NEW_TOKENS, NO_TOKENS, TOKENS, Stores, writes
 
 PAGE: Final = Tally(imported=5, skipped=3, failed=2)
@@ -26,7 +26,7 @@ async def test_a_page_is_counted_and_the_place_kept_in_one_statement(stores: Sto
     assert (job.status, job.page, job.cursor) == (Status.PROCESSING, 1, cursor)
     assert (job.processed_contacts, job.imported_contacts, job.skipped_contacts, job.failed_contacts) == (10, 5, 3, 2)
     assert (job.total_contacts, job.progress_percent) == (40, 25.0)
-    assert await stores.jobs.get(job.id, job.user_id) == job
+    assert as_job(await stores.stored(job.id)) == job
 
 
 @pytest.mark.gen_test
@@ -110,8 +110,9 @@ async def test_the_account_is_named(stores: Stores) -> None:
 async def test_a_finished_job_is_complete_and_has_no_tokens_any_more(stores: Stores) -> None:
     lease = await stores.leased()
     await stores.leases.advance(lease, PAGE, Cursor("page 2"), 500)
-    await stores.leases.finish(lease, PAGE)
+    await stores.leases.finish(lease, PAGE, "Google listed fewer.")
     job = lease.job
+    assert (job.notice, job.cursor) == ("Google listed fewer.", Cursor())
     assert (job.status, job.processed_contacts, job.total_contacts, job.page) == (Status.COMPLETED, 20, 20, 2)
     assert (job.progress_percent, job.error_message) == (100.0, None)
     assert job.completed_at == job.updated_at

@@ -102,7 +102,7 @@ async def test_a_cancelled_job_stays_until_its_worker_can_no_longer_be_writing(
 @pytest.mark.gen_test
 async def test_nobody_is_waited_for_where_no_worker_holds_the_job(stores: Stores, persons: PersonStore) -> None:
     throttled = await stores.leased()
-    await stores.leases.release(throttled, 900, throttled=True)
+    await stores.leases.wait_out(throttled, 900)
     await stores.jobs.cancel(throttled.job.id, USER)
     settled = await stores.leased()
     cancelled = await stores.jobs.cancel(settled.job.id, USER)
