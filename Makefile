@@ -12,7 +12,7 @@ PROGRAM := $(shell find everreach handlers providers storage -type f -not -name 
 LOCKED := build/locked
 VERSION = $(shell sed -n 's/^version = //p' setup.cfg)
 
-.PHONY: install demo test lint types serve binary lock image ship bench kills schemathesis model clean
+.PHONY: install demo test lint types serve binary lock image ship bench siege soak kills schemathesis model clean
 
 install: $(INSTALLED)
 
@@ -75,6 +75,16 @@ ship: dist/everreach
 
 bench: install
 	$(BIN)/python -m bench
+
+# Strangers against one node, while a hundred people import and follow: make siege SIEGE_SECONDS=60.
+SIEGE_SECONDS ?= 120
+siege: install
+	$(BIN)/python -m bench.siege --seconds $(SIEGE_SECONDS)
+
+# Ordinary life on one node, and its memory: make soak IMPORTS=20000.
+IMPORTS ?= 1500
+soak: install
+	$(BIN)/python -m bench.soak --imports $(IMPORTS)
 
 # A hundred deaths at random moments; each book that was imported meanwhile is compared with an undisturbed import.
 kills: install

@@ -7,8 +7,11 @@ from typing import Final
 
 from bench.processes import Bench, Server
 from everreach.errors import EverReachError
+from providers.sandbox.faults import Fault
 
 LONG_NAME: Final = "a" * 5 * 1024 * 1024 + "@sandbox.example"
+HUGE_ENTRY: Final = "huge@sandbox.example"
+MAILBOX: Final = "mailbox@sandbox.example"
 _CONTACTS: Final = 200
 _PAUSE_SECONDS: Final = 3.0
 
@@ -23,7 +26,12 @@ class Hostile:
     async def live(self, seconds: float) -> None:
         """Import them again and again for so long."""
         until = time.monotonic() + seconds
-        await asyncio.gather(self._again("a name of 5 MiB", "google", LONG_NAME, until))
+        await self._bench.play(Fault("huge_entry", "page", times=None, account=HUGE_ENTRY))
+        await asyncio.gather(
+            self._again("a name of 5 MiB", "google", LONG_NAME, until),
+            self._again("an item of 300 KiB", "google", HUGE_ENTRY, until),
+            self._again("a mailbox of many folders", "microsoft", MAILBOX, until),
+        )
 
     async def _again(self, kind: str, provider: str, account: str, until: float) -> None:
         while time.monotonic() < until:

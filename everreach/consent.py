@@ -85,7 +85,10 @@ class Consents:
         await asyncio.wait({taking}, timeout=ANSWER_SECONDS)
         if not taking.done():
             raise CallbackError("server_error")
-        taking.result()
+        try:
+            taking.result()
+        finally:
+            del taking  # See Turn.during.
 
     def _question(self, job_id: str, user_id: str, provider: Provider, web_app: str | None) -> tuple[State, str, str]:
         """The state, the sealed PKCE verifier, and the consent page's address."""

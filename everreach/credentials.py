@@ -52,11 +52,11 @@ class Credentials:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._refreshing:
+        if refreshing := self._refreshing:
             try:
-                await asyncio.wait({self._refreshing}, timeout=FINISHING_SECONDS)
+                await asyncio.wait({refreshing}, timeout=FINISHING_SECONDS)
             finally:
-                self._refreshing.cancel()
+                refreshing.cancel()
 
     async def use(self, call: Callable[[str], Awaitable[T]]) -> T:
         """Make a call with the access token, and once more with a new one where the provider rejects it."""
@@ -79,7 +79,12 @@ class Credentials:
             if current is not None and current != rejected:
                 return current
             self._refreshing = asyncio.create_task(self._refresh(), name="refresh")
+            self._refreshing.add_done_callback(self._refreshed)
         return await asyncio.shield(self._refreshing)
+
+    def _refreshed(self, _: asyncio.Task[str]) -> None:
+        # Its error went through here and must not be held here: see Turn.during.
+        self._refreshing = None
 
     async def _refresh(self) -> str:
         refresh_token = self._open("refresh_token")

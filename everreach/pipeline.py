@@ -1,7 +1,7 @@
 """The pages of a turn on their way into the database: one is prepared, one inserted, and one recorded and committed."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -46,17 +46,22 @@ class Pipeline:
         self._number = lease.job.page
         self._recording = 0
         self._counted = of_provider(lease.job.provider)
-        self._steps = AsyncExitStack()
+        self._committing, self._inserting = Behind(), Behind()
 
     async def __aenter__(self) -> Self:
-        self._committing = await self._steps.enter_async_context(Behind())
-        self._inserting = await self._steps.enter_async_context(Behind())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._steps.__aexit__(kind, error, trace)
+        # An exit stack would do the same, but its frame and the error hold each other, and with them all pages in hand:
+        # see Turn.during.
+        try:
+            await self._inserting.__aexit__(kind, error, trace)
+        except BaseException as failure:
+            await self._committing.__aexit__(type(failure), failure, failure.__traceback__)
+            raise
+        await self._committing.__aexit__(kind, error, trace)
 
     async def put(self, page: Page) -> None:
         """Take the next page. Raises what became of the pages before it."""

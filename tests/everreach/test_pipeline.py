@@ -1,5 +1,7 @@
 """The pages of a turn, on their way into the database after another worker died: nobody comes twice."""
 
+import asyncio
+import weakref
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -7,7 +9,7 @@ import pytest
 
 from everreach.contact import Entry, Page
 from everreach.credentials import Credentials
-from everreach.errors import ProviderError
+from everreach.errors import LeaseLostError, ProviderError
 from everreach.job import Lease
 from everreach.listing import Listing
 from everreach.pipeline import Pipeline
@@ -149,3 +151,18 @@ async def test_who_was_inserted_ahead_by_a_worker_that_died_does_not_come_twice_
     await put(stores, lease, [entry("bob", "new-bob@example.org"), *people("cleo")], recovering=False)
     assert await stores.names() == ["ada", "bob", "cleo"]
     assert (lease.job.status, lease.job.imported_contacts) == ("completed", 3)
+
+
+@pytest.mark.gen_test
+@pytest.mark.usefixtures("no_collector")
+async def test_a_page_that_could_not_be_committed_is_let_go(database: Database) -> None:
+    stores = Stores(database)
+    dead = await stores.leased()
+    await stores.taken_over(dead)
+    try:
+        await put(stores, dead, people("ada"))
+    except LeaseLostError as error:
+        lost = weakref.ref(error)
+    # The loop holds for a moment what woke this test.
+    await asyncio.sleep(0)
+    assert lost() is None
