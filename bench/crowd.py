@@ -8,8 +8,8 @@ from itertools import cycle
 from typing import Any, NamedTuple
 
 from bench.processes import Bench, Server, ended
-from everreach.demand import POLLS
-from everreach.demo_client import DemoClient
+from everreach.cli.demo_client import DemoClient
+from everreach.live.change_feed import POLLS
 
 IMPORTS = 50
 CONTACTS = 20_000

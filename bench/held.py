@@ -12,7 +12,7 @@ from bench.followers import Followers
 from bench.process import Process
 from bench.processes import SECRET, Bare, Bench
 from bench.standing import finish, move, stand
-from everreach.tokens import issue
+from everreach.security.authenticator import issue
 from storage.mongo import Database
 
 FOLLOWERS = 10_000

@@ -11,8 +11,8 @@ from pymongo.read_concern import ReadConcern
 from bench.followers import Followers
 from bench.processes import SECRET, Bench, Providers, Server
 from bench.standing import stand
-from everreach.tokens import issue
-from providers.http import Http
+from everreach.net.http import Http
+from everreach.security.authenticator import issue
 from storage.indexes import JOBS
 from storage.mongo import Database
 

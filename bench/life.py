@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from bench.processes import Bench, Server
-from everreach.demo_client import DemoClient
+from everreach.cli.demo_client import DemoClient
 from everreach.errors import EverReachError
 from providers.sandbox.faults import Fault
 from providers.sandbox.people import Book, expected

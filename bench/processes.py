@@ -12,14 +12,14 @@ from typing import Any, Self
 import msgspec
 
 from bench.process import Process, free_port
-from everreach.demo_client import DemoClient
+from everreach.cli.demo_client import DemoClient
+from everreach.net.http import Http
+from everreach.security.authenticator import issue
 from everreach.setting_types import new_key
-from everreach.tokens import issue
 from handlers import BASE
-from providers.http import Http
 from providers.sandbox.app import Sandbox
 from providers.sandbox.faults import Fault
-from storage.embedded import EmbeddedMongod
+from storage.embedded.mongod import EmbeddedMongod
 from storage.mongo import Database, connect
 
 _SERVER_CACHE = "cache_size=4G"

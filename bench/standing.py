@@ -6,10 +6,10 @@ from bson import ObjectId
 
 from bench.life import deny
 from bench.processes import Bench, Server, ended
-from everreach.job import Status
-from storage.arrows import NOW, apply, change
+from everreach.jobs.job import Status
 from storage.indexes import JOBS, LEDGER
 from storage.mongo import Database, Document
+from storage.transitions import NOW, apply, change
 
 _BATCH = 10_000
 _MIDDLE = {

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from everreach import erase, keys, logs, stats
-from everreach.check import check, check_live
+from everreach.cli import erase, keys, stats
+from everreach.cli.check import check, check_live
+from everreach.cli.demo import Demo
 from everreach.config import Config
-from everreach.demo import Demo
 from everreach.errors import EverReachError
-from everreach.process import live, run, serve, warn
-from everreach.workers import serve_together
+from everreach.observability import logs
+from everreach.server.prefork import serve_together
+from everreach.server.serve import live, run, serve, warn
 
 _INTERRUPTED: Final = 130  # As a shell has it for Ctrl-C.
 _FAMILIES: Final = (keys, erase, stats)

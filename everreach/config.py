@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everreach.errors import SettingsError
-from everreach.origins import serialized
+from everreach.net.origins import serialized
 from everreach.setting_types import (
     KEY_ADVICE,
     Duration,

@@ -15,7 +15,7 @@ from limits import parse as parse_rate
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
-from everreach.origins import serialized
+from everreach.net.origins import serialized
 
 MINIMUM_SECRET_LENGTH = 32
 """Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""

@@ -5,19 +5,19 @@ from typing import Any, Final
 
 from tornado.web import RequestHandler
 
-from everreach.metrics import bind_routes
+from everreach.observability.metrics import bind_routes
 from handlers.base import BaseHandler, NotFoundHandler
 from handlers.callback import CallbackHandler
 from handlers.console import ConsoleHandler
 from handlers.docs import DocsHandler, DocumentHandler
-from handlers.events import EventsHandler
 from handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from handlers.jobs import CancelHandler, ContactsHandler, ListHandler, RetryHandler
+from handlers.live.sse import EventsHandler
+from handlers.live.websocket import StreamHandler
 from handlers.metrics import MetricsHandler
 from handlers.services import Services
 from handlers.start import StartHandler
 from handlers.status import StatusHandler
-from handlers.stream import StreamHandler
 
 BASE: Final = "/api/v1/contacts/import"
 

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Final
 import msgspec
 from tornado.web import HTTPError, RequestHandler
 
-from everreach import tracing
 from everreach.errors import ApiError, DatabaseAwayError, UnavailableError
-from everreach.logs import about_request, describe
-from everreach.tokens import Caller
+from everreach.observability import tracing
+from everreach.observability.logs import about_request, describe
+from everreach.security.authenticator import Caller
 from handlers.bodies import ErrorBody, error_body
 from handlers.incoming import IncomingHandler
 from handlers.services import Services

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from everreach.documents import Id, JobSummary, Moment, ProviderName
 from everreach.errors import ApiError
+from everreach.jobs.status_document import Id, JobSummary, Moment, ProviderName
 
 _TITLE = Meta(description="A short title.", examples=["Not Found"])
 _SENTENCE = Meta(description="One sentence that a person can act on.", examples=["There is nothing at this address."])

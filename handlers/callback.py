@@ -6,14 +6,14 @@ from urllib.parse import urlencode
 
 from tornado.web import Finish
 
-from everreach import consent
 from everreach.errors import CallbackError, PrefetchError
-from everreach.logs import about_job
-from everreach.oauth_state import State, parse_state
+from everreach.oauth import consent
+from everreach.observability.logs import about_job
+from everreach.security.oauth_state import State, parse_state
 from handlers.base import BaseHandler
 from handlers.bodies import error_body
 from handlers.operation import Answer, Tag, operation
-from handlers.params import PathPart, Sent
+from handlers.parameters import PathPart, Sent
 from handlers.services import Services
 
 _LINK: Final = "`everreach://import-callback/{provider}?job_id={id}&status=success`, or an error's word."

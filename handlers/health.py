@@ -3,7 +3,7 @@
 from typing import Final
 
 from everreach.errors import DatabaseError, UnavailableError
-from everreach.metrics import LOOP_SIGN
+from everreach.observability.metrics import LOOP_HEARTBEAT
 from handlers.base import BaseHandler
 from handlers.bodies import Alive, HealthReport, ProviderReport, Ready
 from handlers.operation import Answer, Tag, operation
@@ -65,8 +65,8 @@ class LiveHandler(BaseHandler):
         if not self.services.runner.alive:
             raise UnavailableError("Nobody looks for imports any more. Please restart this server.")
         # One that is stuck takes no requests, so that another worker on this port has to tell. This one is not.
-        LOOP_SIGN.give()
-        if LOOP_SIGN.age() > STUCK_SECONDS:
+        LOOP_HEARTBEAT.give()
+        if LOOP_HEARTBEAT.age() > STUCK_SECONDS:
             raise UnavailableError("A worker is stuck. Please restart this server.")
         self.write_json(Alive(status="alive"))
 

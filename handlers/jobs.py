@@ -5,7 +5,6 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from everreach.documents import JobSummary, StatusDocument, whole_seconds
 from everreach.errors import (
     ConflictError,
     DatabaseError,
@@ -15,14 +14,15 @@ from everreach.errors import (
     TooManyRequestsError,
     UnavailableError,
 )
-from everreach.job import Job, Status
-from everreach.logs import about_job
-from everreach.oauth_state import is_job_id
-from everreach.tokens import Caller
+from everreach.jobs.job import Job, Status
+from everreach.jobs.status_document import JobSummary, StatusDocument, whole_seconds
+from everreach.observability.logs import about_job
+from everreach.security.authenticator import Caller
+from everreach.security.oauth_state import is_job_id
 from handlers.base import BaseHandler
 from handlers.bodies import ContactOutcome, ContactPage, JobPage, Retried
 from handlers.operation import Answer, Tag, operation
-from handlers.params import JOB_ID, Choice, Text, Whole
+from handlers.parameters import JOB_ID, Choice, Text, Whole
 from handlers.start import ConsentHandler
 from providers import REGISTRY
 from storage.ledger import ACTIONS
@@ -109,12 +109,12 @@ class CancelHandler(JobHandler):
         if job is None:
             raise ConflictError
         self.services.runner.call_off(job_id)
-        self.services.watch.offer(job)
+        self.services.hub.offer(job)
         self.write_json(await self._settled(job))
 
     async def _settled(self, job: Job) -> msgspec.Raw | StatusDocument:
         try:
-            return msgspec.Raw((await self.services.watch.view(job.id, job.user_id)).body)
+            return msgspec.Raw((await self.services.hub.view(job.id, job.user_id)).body)
         except DatabaseError:
             # It is cancelled all the same, and somebody settles it.
             return StatusDocument.of(job)
@@ -144,7 +144,7 @@ class RetryHandler(ConsentHandler, JobHandler):
         consent_page: str | UnsetType = UNSET
         job = await self.services.jobs.retry(job_id, user_id)
         if job:
-            self.services.watch.offer(job)
+            self.services.hub.offer(job)
             self.services.runner.spawn(job)
         else:
             consent_page = await self._ask_again(job_id, user_id, name)

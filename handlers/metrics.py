@@ -1,6 +1,6 @@
 """The numbers for Prometheus. No token: a proxy should keep this address to those who scrape it."""
 
-from everreach.scrape import CONTENT_TYPE, exposition
+from everreach.observability.exposition import CONTENT_TYPE, exposition
 from handlers.base import BaseHandler
 from handlers.operation import Answer, Tag, operation
 

@@ -20,7 +20,7 @@ import msgspec
 
 from everreach.errors import ApiError, BadRequestError, KeysAwayError, PayloadTooLargeError, UnauthorizedError
 from handlers.base import BaseHandler
-from handlers.params import Given, Parameter, Sent
+from handlers.parameters import Given, Parameter, Sent
 
 EVERYWHERE: Final = (BadRequestError, PayloadTooLargeError, ApiError)
 """What may befall any request: a body that cannot be read, one that is too large, and a fault of ours."""

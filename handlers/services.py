@@ -1,19 +1,19 @@
-"""What the handlers are given: the whole inside of the server, made once in everreach/app.py."""
+"""What the handlers are given: the whole inside of the server, made once in everreach/server/app.py."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from everreach.config import Config
-from everreach.consent import Consents
-from everreach.oauth_state import StateMaker
-from everreach.owned import OwnedTasks
-from everreach.runner import Runner
-from everreach.tokens import Authenticator
-from everreach.vault import Vault
-from everreach.watch import Watch
-from handlers.followers import Followers
+from everreach.engine.runner import Runner
+from everreach.live.hub import Hub
+from everreach.oauth.consent import Consents
+from everreach.oauth.owned_tasks import OwnedTasks
+from everreach.security.authenticator import Authenticator
+from everreach.security.oauth_state import StateMaker
+from everreach.security.vault import Vault
 from handlers.lanes import Lanes
+from handlers.live.connections import HeldConnections
 from providers.base import Provider
 from storage.jobs import JobStore
 from storage.pages import Pages
@@ -35,8 +35,8 @@ class Services:
     consents: Consents
     tasks: OwnedTasks
     runner: Runner
-    watch: Watch
-    followers: Followers
+    hub: Hub
+    followers: HeldConnections
     ping: Callable[[], Awaitable[None]]
     describe: Callable[[], dict[str, Any]]
     """Makes the API's description."""

@@ -4,12 +4,12 @@ import uuid
 from typing import Final
 
 from everreach.errors import InvalidProviderError, NotConfiguredError, TooManyRequestsError, UnavailableError
-from everreach.logs import about_job
-from everreach.tokens import Caller
+from everreach.observability.logs import about_job
+from everreach.security.authenticator import Caller
 from handlers.base import BaseHandler
 from handlers.bodies import Started
 from handlers.operation import Answer, Tag, operation
-from handlers.params import PathPart
+from handlers.parameters import PathPart
 from providers import REGISTRY
 from providers.base import Provider
 

@@ -7,14 +7,14 @@ from typing import Final
 
 from tornado.web import Finish
 
-from everreach.documents import StatusDocument, View
 from everreach.errors import JobNotFoundError, TooManyRequestsError, UnavailableError
-from everreach.logs import about_job
-from everreach.oauth_state import is_job_id
-from everreach.tokens import Caller
+from everreach.jobs.status_document import StatusDocument, View
+from everreach.observability.logs import about_job
+from everreach.security.authenticator import Caller
+from everreach.security.oauth_state import is_job_id
 from handlers.base import BaseHandler
 from handlers.operation import Answer, Tag, operation
-from handlers.params import JOB_ID, Header, Seconds, Whole
+from handlers.parameters import JOB_ID, Header, Seconds, Whole
 
 LONGEST_WAIT_SECONDS: Final = 45.0
 """Proxies cut a line on which nothing comes after 50 or 60 seconds."""
@@ -51,7 +51,7 @@ class ViewHandler(BaseHandler):
         if not is_job_id(job_id):
             raise JobNotFoundError
         about_job(job_id)
-        view = await self.services.watch.view(job_id, caller.user_id)
+        view = await self.services.hub.view(job_id, caller.user_id)
         if self._gone:
             raise Finish
         return view
@@ -120,13 +120,13 @@ class StatusHandler(ViewHandler):
         self._waiting, self.held = waiting, True
         with (
             Alarm(seconds, waiting.leave),
-            services.watch.following(job_id, waiting),
+            services.hub.following(job_id, waiting),
             services.followers.holding(waiting),
         ):
             # The state may have come between the look before and the following.
-            waiting.show(await services.watch.view(job_id, caller.user_id))
+            waiting.show(await services.hub.view(job_id, caller.user_id))
             await waiting.over
-            return await services.watch.view(job_id, caller.user_id)
+            return await services.hub.view(job_id, caller.user_id)
 
     def _answer(self, view: View, *, known: bool) -> None:
         self.set_header("Etag", f'"{view.version}"')

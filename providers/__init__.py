@@ -3,11 +3,11 @@
 from typing import Final
 
 from everreach.config import Config
-from everreach.metrics import bind_providers
+from everreach.net.http import Http
+from everreach.observability.metrics import bind_providers
 from providers.base import Provider
-from providers.google import Google
-from providers.http import Http
-from providers.microsoft import Microsoft
+from providers.google.source import Google
+from providers.microsoft.source import Microsoft
 
 REGISTRY: Final = (Google, Microsoft)
 """A new provider is a file beside these and a word here."""

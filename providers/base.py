@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from everreach import tracing
+from everreach.concurrency.cooperative import map_cooperatively
 from everreach.config import OAuthClient
-from everreach.contact import Page
+from everreach.contacts.contact import Page
 from everreach.errors import (
     ProviderError,
     ReconnectError,
@@ -20,12 +20,12 @@ from everreach.errors import (
     TransientError,
     UnrenderedError,
 )
-from everreach.metrics import of_provider
-from everreach.origins import serialized
-from everreach.pace import paced
-from providers.http import Http, Reply
+from everreach.net.http import Http, Reply
+from everreach.net.origins import serialized
+from everreach.observability import tracing
+from everreach.observability.metrics import of_provider
+from providers.lenient_json import Answer, decode, detail
 from providers.paging import Smaller
-from providers.tolerant import Answer, decode, detail
 
 TOKEN_LIMIT: Final = 32 * 1024
 """Characters of a token. Graph takes no header longer than that."""
@@ -186,7 +186,7 @@ class Provider(ABC):
             if reply.status != 200:
                 raise self._refusal(reply)
             # A large page takes some milliseconds; a crowd of them waits its turn.
-            (answer,) = await paced(lambda body: decode(body, type_), [reply.body])
+            (answer,) = await map_cooperatively(lambda body: decode(body, type_), [reply.body])
             if not answer.sound:
                 raise TransientError
             return answer

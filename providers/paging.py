@@ -6,7 +6,7 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from everreach.contact import Entries, Entry
+from everreach.contacts.contact import Entries, Entry
 from everreach.errors import TransientError
 
 PAGE_SIZES: Final = (1000, 100, 10)

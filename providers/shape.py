@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
 
-from everreach.contact import Address, Contact, Entry, Labelled, Organization, Phone, Unaddressed
-from everreach.emails import read_emails
-from everreach.phones import read_phones
-from everreach.texts import TEXT_LIMIT, lines, text
+from everreach.contacts.contact import Address, Contact, Entry, Labelled, Organization, Phone, Unaddressed
+from everreach.contacts.emails import read_emails
+from everreach.contacts.phones import read_phones
+from everreach.contacts.texts import TEXT_LIMIT, lines, text
 
 Sent = tuple[str | None, str | None, str | None]
 """An e-mail or a phone as received: what was typed, what the provider has beside it, its type.

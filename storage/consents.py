@@ -6,9 +6,11 @@ the same answer again can be told what has become of it.
 
 from pymongo.read_concern import ReadConcern
 
-from everreach.job import Job, Status
-from everreach.oauth_state import State
-from storage.arrows import (
+from everreach.jobs.job import Job, Status
+from everreach.security.oauth_state import State
+from storage.indexes import JOBS
+from storage.mongo import Database, Document, prompt, translated
+from storage.transitions import (
     DUE,
     NEVER,
     NO_TOKENS,
@@ -23,8 +25,6 @@ from storage.arrows import (
     quietly,
     telling,
 )
-from storage.indexes import JOBS
-from storage.mongo import Database, Document, prompt, translated
 
 EXCHANGE_SECONDS = 60
 """How long an exchange of the code may take before its job counts as abandoned."""

@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 from bson.raw_bson import RawBSONDocument
 
-from everreach.contact import Contact, Entry
-from everreach.job import Job, Lease
-from everreach.pace import paced
+from everreach.concurrency.cooperative import map_cooperatively
+from everreach.contacts.contact import Contact, Entry
+from everreach.jobs.job import Job, Lease
 from storage.bulk import DUPLICATE, UNENCODABLE, ObjectIds, Template, insert_all
 from storage.indexes import CONTACTS, HAS_EMAIL
 from storage.ledger import Ledger, Row, row_template
@@ -48,7 +48,9 @@ class ContactStore:
             "import_job_id": job.id,
             "import_page": page,
         }
-        return await paced(partial(_prepared, Template(shared), row_template(job, page), self._ids), _once(entries))
+        return await map_cooperatively(
+            partial(_prepared, Template(shared), row_template(job, page), self._ids), _once(entries)
+        )
 
     @translated
     async def insert(self, lease: Lease, page: Sequence[Prepared]) -> list[Row]:

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from pymongo import ASCENDING
 
-from everreach.job import ENDS, Job, Status
-from everreach.oauth_state import State
-from storage.arrows import (
+from everreach.jobs.job import ENDS, Job, Status
+from everreach.security.oauth_state import State
+from storage.consents import AGAIN, ConsentStore, failed
+from storage.mongo import prompt, translated
+from storage.quarantine import readable
+from storage.transitions import (
     DUE,
     DUE_FIELDS,
     NEVER,
@@ -22,9 +25,6 @@ from storage.arrows import (
     if_readable,
     quietly,
 )
-from storage.consents import AGAIN, ConsentStore, failed
-from storage.mongo import prompt, translated
-from storage.unreadable import readable
 
 
 class JobStore(ConsentStore):

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
-from everreach.job import Lease, Status, Tally
-from everreach.metrics import TAKEOVERS, of_provider
-from storage.arrows import (
+from everreach.jobs.cursor import Cursor
+from everreach.jobs.job import Lease, Status, Tally
+from everreach.observability.metrics import TAKEOVERS, of_provider
+from storage.indexes import JOBS
+from storage.mongo import Database, Document, translated
+from storage.transitions import (
     DUE,
     NEVER,
     NO_TOKENS,
@@ -25,8 +27,6 @@ from storage.arrows import (
     quietly,
     telling,
 )
-from storage.indexes import JOBS
-from storage.mongo import Database, Document, translated
 
 THROTTLE_LIMIT_SECONDS: Final = 900.0
 """How long in a row a provider's throttling is waited out."""

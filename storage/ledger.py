@@ -9,9 +9,9 @@ import msgspec
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 
+from everreach.concurrency.cooperative import map_cooperatively
 from everreach.errors import DatabaseError
-from everreach.job import Job, Lease, Tally
-from everreach.pace import paced
+from everreach.jobs.job import Job, Lease, Tally
 from storage.bulk import UNENCODABLE, Template, insert_all
 from storage.indexes import LEDGER
 from storage.mongo import Database, Document, translated
@@ -151,7 +151,7 @@ class Ledger:
 
     async def _documents(self, job: Job, rows: Sequence[Row]) -> list[RawBSONDocument]:
         changed = [row for row in rows if row.document is None]
-        await paced(partial(Row.encode, template=row_template(job, job.page)), changed)
+        await map_cooperatively(partial(Row.encode, template=row_template(job, job.page)), changed)
         return [row.document for row in rows if row.document is not None]
 
     @translated

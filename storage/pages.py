@@ -12,11 +12,11 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.read_concern import ReadConcern
 
 from everreach.errors import BadRequestError
-from everreach.job import Job
-from storage.arrows import SHOWN, if_readable
+from everreach.jobs.job import Job
 from storage.indexes import JOBS, LEDGER
 from storage.ledger import ACTIONS
 from storage.mongo import PATIENCE_MS, Collection, Database, Document, prompt
+from storage.transitions import SHOWN, if_readable
 
 _HISTORY: Final = (("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", ASCENDING))
 _OUTCOME: Final = tuple((name, ASCENDING) for name in ("user_id", "import_job_id", "action", "page", "_id"))

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import pytest
 from tornado.ioloop import IOLoop
 
-from everreach.logs import OURS, TextLine
-from storage.embedded import EmbeddedMongod
+from everreach.observability.logs import OURS, TextLine
+from storage.embedded.mongod import EmbeddedMongod
 from storage.indexes import ensure_indexes
 from storage.mongo import Database, connect
 from tests.databases import Databases

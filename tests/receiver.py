@@ -10,7 +10,7 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
-from everreach.event import Endpoint
+from everreach.jobs.events import Endpoint
 
 NEW: Final = "whsec_bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3"
 OLD: Final = "whsec_b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xk"

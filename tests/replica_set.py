@@ -11,8 +11,8 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, PyMongoError
 
 from bench.process import free_port
-from storage.mongod_binary import find_mongod
-from storage.mongod_process import HOST, MongodProcess
+from storage.embedded.binary import find_mongod
+from storage.embedded.process import HOST, MongodProcess
 
 NAME = "three"
 SIZE = 3

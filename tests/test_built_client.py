@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from everreach.app import Node
-from everreach.tokens import issue
+from everreach.security.authenticator import issue
+from everreach.server.app import Node
 from providers.sandbox.faults import Fault
 from tests.handlers.edge import PROVIDERS, until
 from tests.world import SECRET, World, new_user

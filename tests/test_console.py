@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from everreach.tokens import issue
+from everreach.security.authenticator import issue
 from providers.sandbox.faults import Fault
 from providers.sandbox.people import expected
 from tests.browser import DESK, INSTALLED, NARROWEST, PHONE, Browser, chromium

@@ -15,11 +15,12 @@ from pymongo import MongoClient
 
 import storage.contacts
 import storage.ledger
-from everreach import importer, scan
-from everreach.app import Node
+from everreach.concurrency import poller
+from everreach.engine import importer
+from everreach.server.app import Node
 from providers import paging
 from providers.sandbox.faults import Fault
-from storage.embedded import EmbeddedMongod
+from storage.embedded.mongod import EmbeddedMongod
 from storage.indexes import CONTACTS, JOBS, LEDGER
 from storage.leases import LeaseStore
 from storage.ledger import Ledger
@@ -39,7 +40,7 @@ SECONDS = 8.0
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The product's own waits, shortened."""
     monkeypatch.setattr(importer, "_DATABASE_PAUSE_SECONDS", 0.1)
-    monkeypatch.setattr(scan, "SCAN_SECONDS", 0.1)
+    monkeypatch.setattr(poller, "SCAN_SECONDS", 0.1)
     monkeypatch.setattr(paging, "PAGE_SIZES", (PAGE,))
 
 

@@ -12,15 +12,15 @@ import pytest
 from bson import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
-from everreach.erasure import Erasure
+from everreach.maintenance.erasure import Erasure
 from everreach.setting_types import new_key
 from providers.sandbox.faults import Fault
 from storage.bulk import insert_all
 from storage.indexes import CONTACTS, DELIVERIES, JOBS, LEDGER, PERSON_BOUND
 from storage.jobs import JobStore
 from storage.mongo import Collection, Database
-from storage.persons import PersonStore
-from tests.everreach.test_keys import started
+from storage.personal_data import PersonStore
+from tests.everreach.cli.test_keys import started
 from tests.everreach.test_main import good, run
 from tests.handlers.edge import until
 from tests.storage.builders import slowly
@@ -127,7 +127,7 @@ async def test_a_page_that_a_sleeping_worker_sends_after_the_erasure_does_not_st
         return landed[-1]
 
     monkeypatch.setattr("storage.contacts.insert_all", sent_late)
-    monkeypatch.setattr("everreach.erasure.QUIET_SECONDS", 0.1)
+    monkeypatch.setattr("everreach.maintenance.erasure.QUIET_SECONDS", 0.1)
     user = new_user()
     job_id = await world.consent("google", user, PERSON, 500)
     await held.wait()
@@ -141,7 +141,7 @@ async def test_a_page_that_a_sleeping_worker_sends_after_the_erasure_does_not_st
     released.set()
 
     async def idle() -> bool:
-        return not services.runner._turns
+        return not services.runner._time_slices
 
     await until(idle)
     assert landed == [{}]

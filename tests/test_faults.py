@@ -9,10 +9,12 @@ import aiohttp
 import msgspec
 import pytest
 
-from everreach import app, importer, scan
-from everreach.cursor import Cursor
+from everreach.concurrency import poller
+from everreach.engine import importer
+from everreach.jobs.cursor import Cursor
+from everreach.net.http import Http
+from everreach.server import app
 from providers import paging
-from providers.http import Http
 from providers.sandbox.faults import Fault
 from providers.sandbox.people import expected
 from storage import leases
@@ -30,7 +32,7 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The product's own waits, shortened; what happens after them is the same."""
     timeout = aiohttp.ClientTimeout(total=1.5, sock_read=0.5)
     monkeypatch.setattr(app, "Http", partial(Http, backoff=0.02, timeout=timeout))
-    monkeypatch.setattr(scan, "SCAN_SECONDS", 0.1)
+    monkeypatch.setattr(poller, "SCAN_SECONDS", 0.1)
     monkeypatch.setattr(leases, "FIRST_WAIT_SECONDS", 0.1)
     monkeypatch.setattr(importer, "TRY_AGAIN_SECONDS", (0.02, 0.02, 0.02))
     monkeypatch.setattr(paging, "PAGE_SIZES", SIZES)

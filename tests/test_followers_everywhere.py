@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bench.processes import SECRET
-from everreach.app import Node
-from everreach.tokens import issue
+from everreach.security.authenticator import issue
+from everreach.server.app import Node
 from handlers import BASE
 from providers.sandbox.faults import Fault
 from tests.handlers.following import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from everreach.errors import DatabaseError
-from storage.mongod_binary import find_mongod
+from storage.embedded.binary import find_mongod
 from tests.handlers.following import check_states, events, events_to_the_end, states_to_the_end, websocket
 from tests.replica_set import ReplicaSet
 from tests.test_crash import Import, check_undisturbed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handlers import status
-from handlers.params import JOB_ID
+from handlers.parameters import JOB_ID
 from providers.sandbox.faults import Fault
 from tests.world import World, bearer, new_user
 

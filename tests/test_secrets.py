@@ -7,8 +7,8 @@ from io import StringIO
 
 import pytest
 
-from everreach import logs
-from everreach.tokens import issue
+from everreach.observability import logs
+from everreach.security.authenticator import issue
 from handlers import BASE
 from providers.base import Grant
 from providers.sandbox.faults import Fault
@@ -226,7 +226,7 @@ async def test_nothing_secret_is_in_a_repr(watched: Watched, provider: str, monk
     job_id, page = await watched.start(provider, user)
     await world.back(await world.decide(page, account=PERSON))
     job = await services.jobs.get(job_id, user)
-    turns = list(services.runner._turns.values())
+    turns = list(services.runner._time_slices.values())
     things = [world.config, services, services.vault, grants, job, services.providers, turns, services.authenticator]
     client = world.config.oauth_client(provider)
     text = " ".join(f"{thing!r} {thing}" for thing in [*things, client, world.config.model_dump()])

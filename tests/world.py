@@ -12,10 +12,10 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from bench.process import reserved_port
-from everreach.app import Node
 from everreach.config import Config
+from everreach.security.authenticator import issue
+from everreach.server.app import Node
 from everreach.setting_types import new_key
-from everreach.tokens import issue
 from handlers import BASE
 from providers import REGISTRY
 from providers.sandbox.app import Sandbox, make_app

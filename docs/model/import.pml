@@ -34,7 +34,7 @@
 #define REFRESHES 1         /* How often tokens are stored while a page is committed (only where the order matters). */
 #define PAGES 3
 #ifndef LIMIT
-#define LIMIT 2             /* TAKEOVER_LIMIT, five in everreach/importer.py. */
+#define LIMIT 2             /* TAKEOVER_LIMIT, five in everreach/engine/importer.py. */
 #endif
 
 mtype:state = { RUNNING, COMPLETED, FAILED, CANCELLED };
@@ -70,7 +70,7 @@ bool holding[3];
 #define TAGGED(of)   ((of[0] == at + 1) + (of[1] == at + 1) + (of[2] == at + 1))
 #define ENDED        (status == COMPLETED || status == FAILED || (status == CANCELLED && settled))
 
-/* Filters. The real ones: storage/arrows.py held(), storage/leases.py claim() and _write_page(). */
+/* Filters. The real ones: storage/transitions.py held(), storage/leases.py claim() and _write_page(). */
 #ifdef NO_FENCE
 #define HELD         (status == RUNNING)
 #else
@@ -293,7 +293,7 @@ hold:
             :: COVERED && faults > 0 -> faults--; want = BEGIN; if :: complete(at + 1) :: skip fi
             fi
         }
-    /* ContactStore.insert(), then Behind.follow(). */
+    /* ContactStore.insert(), then BackgroundStep.follow(). */
     :: atomic { BODY_READY ->
             if
             :: !COVERED -> want = BEGIN

@@ -9,7 +9,7 @@ from everreach.errors import ApiError
 from handlers.bodies import ErrorBody, error_body
 from handlers.docs.schemas import Json, example_of, reference
 from handlers.operation import Answer, Operation
-from handlers.params import Given, Parameter, Sent
+from handlers.parameters import Given, Parameter, Sent
 
 
 def _parameter(parameter: Parameter) -> Json:

@@ -2,11 +2,11 @@
 
 from tornado.web import Application, RequestHandler
 
-from providers.sandbox.consent import GoogleAuthorize, MicrosoftAuthorize
 from providers.sandbox.control import FaultControl, GrantControl, RevokeControl, StatsControl
-from providers.sandbox.google import Connections, Userinfo
-from providers.sandbox.microsoft import Contacts, Folders, Me
-from providers.sandbox.oauth import GoogleRevoke, GoogleToken, MicrosoftToken
+from providers.sandbox.google.service import Connections, Userinfo
+from providers.sandbox.microsoft.service import Contacts, Folders, Me
+from providers.sandbox.oauth.consent import GoogleAuthorize, MicrosoftAuthorize
+from providers.sandbox.oauth.service import GoogleRevoke, GoogleToken, MicrosoftToken
 from providers.sandbox.world import CLIENTS, Sandbox
 
 __all__ = ["CLIENTS", "Sandbox", "make_app"]

@@ -10,8 +10,8 @@ import msgspec
 from tornado.web import HTTPError, RequestHandler
 
 from providers.sandbox.faults import Fault, Spot
-from providers.sandbox.grants import Grant
 from providers.sandbox.mishaps import MISHAPS, play
+from providers.sandbox.oauth.grants import Grant
 from providers.sandbox.world import Sandbox
 
 _log = logging.getLogger(__name__)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from secrets import token_bytes
 
 from providers.sandbox.faults import Faults
-from providers.sandbox.grants import Client, Grant, Grants, Tokens
+from providers.sandbox.oauth.grants import Client, Grant, Grants, Tokens
+from providers.sandbox.oauth.scopes import DEFAULT, granted
 from providers.sandbox.pages import PageCache
 from providers.sandbox.people import Book, Shares
-from providers.sandbox.scopes import DEFAULT, granted
 from providers.sandbox.stats import Stats
 
 CLIENTS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.everreach.test_metrics import DOCUMENT, families
+from tests.everreach.observability.test_metrics import DOCUMENT, families
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
 RULES = (FOLDER / "alerts.yml").read_text("utf-8")

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.everreach.test_metrics import families
+from tests.everreach.observability.test_metrics import families
 
 DASHBOARD: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "deploy" / "grafana" / "everreach.json").read_text("utf-8")

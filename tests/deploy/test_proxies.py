@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.process import free_port
-from everreach.tokens import issue
+from everreach.security.authenticator import issue
 from handlers import BASE
 from tests.handlers.following import (
     change,

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from bench.process import free_port
-from everreach.tokens import issue
+from everreach.security.authenticator import issue
 from storage.mongo import Database
 from tests.world import KEY, SECRET, new_user
 

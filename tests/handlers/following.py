@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from everreach.app import Node
+from everreach.server.app import Node
 from handlers import BASE
 from storage.indexes import JOBS
 from tests.handlers.edge import until
@@ -64,7 +64,7 @@ async def following(node: Node, number: int) -> None:
     """Wait until the node has so many followers, and holds as many lines."""
 
     async def as_many() -> bool:
-        return node.services.watch.followers == len(node.services.followers) == number
+        return node.services.hub.followers == len(node.services.followers) == number
 
     await until(as_many)
 
@@ -73,7 +73,7 @@ async def knows(node: Node, *, fresh: bool) -> None:
     """Wait until the node knows that its change stream is open, or that it is broken."""
 
     async def known() -> bool:
-        watch = node.services.watch
+        watch = node.services.hub
         return watch._fresh if fresh else watch._sign_at is None
 
     await until(known)

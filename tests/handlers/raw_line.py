@@ -4,9 +4,9 @@ import asyncio
 import socket
 import struct
 
-from everreach.documents import View
-from everreach.followed import Follower
-from everreach.job import Status
+from everreach.jobs.job import Status
+from everreach.jobs.status_document import View
+from everreach.live.followed import Follower
 from tests.handlers.following import SECONDS, following, handshake, path_of
 from tests.world import World, bearer
 
@@ -61,7 +61,7 @@ async def slow_line(world: World, kind: str, job_id: str, user: str) -> tuple[Ra
     line = RawLine(world.config.port, buffer=SMALL)
     await line.ask(kind, job_id, user)
     await following(world.node, 1)
-    (one,) = world.node.services.watch._kept[job_id].followers
+    (one,) = world.node.services.hub._kept[job_id].followers
     return line, one
 
 

@@ -108,7 +108,7 @@ async def test_what_is_no_request_ends_the_connection_and_nothing_else(world: Wo
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("everreach.server.BODY_SECONDS", 0.3)
+    monkeypatch.setattr("everreach.server.http_server.BODY_SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tornado.testing import bind_unused_port
 
-from everreach.app import Node
+from everreach.server.app import Node
 from providers.sandbox.faults import Fault
 from tests.handlers.edge import PROVIDERS, all_jobs, callback_url, check_headers, query_of, until
 from tests.world import World, new_user

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from everreach import consent
 from everreach.errors import DatabaseAwayError
-from everreach.job import Job
+from everreach.jobs.job import Job
+from everreach.oauth import consent
 from providers.sandbox.faults import Fault
 from storage.mongo import Document
 from tests.handlers.edge import PROVIDERS, until

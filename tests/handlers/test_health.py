@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from everreach.app import Node
-from everreach.tokens import issue
+from everreach.security.authenticator import issue
+from everreach.server.app import Node
 from handlers import BASE
 from handlers import health as health_module
 from providers import REGISTRY
@@ -118,7 +118,7 @@ async def test_ready_until_the_database_fails_and_again_afterwards(world: World)
 async def test_not_ready_and_nobody_is_sent_to_sign_in_while_no_key_could_be_had(
     world: World, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("everreach.jwks.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("everreach.security.jwks.RETRY_SECONDS", 0.0)
     user, project.away = new_user(), True
     async with Node(world.config.model_copy(update={"port": 0, "supabase_url": project.url})) as node:
         ready, mine = f"http://127.0.0.1:{node.port}/readyz", f"http://127.0.0.1:{node.port}{BASE}/list"

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bench.processes import Bench, Server, ended
-from everreach import scan
-from everreach.metrics import REGISTRY
+from everreach.concurrency import poller
+from everreach.observability.metrics import REGISTRY
 from providers.sandbox.faults import Fault, Kind
 from storage.indexes import JOBS
-from tests.everreach.test_workers import pair
+from tests.everreach.server.test_prefork import pair
 from tests.handlers.raw_line import RawLine
 from tests.handlers.scraped import Scrape, changed, counters, parsed, total
 from tests.test_crash import begin, surroundings
@@ -40,7 +40,7 @@ async def test_a_scrape_needs_no_token_and_is_in_prometheus_own_format(world: Wo
 @pytest.mark.settings(everreach_max_imports=1)
 @pytest.mark.gen_test(timeout=60)
 async def test_every_line_moves_while_people_import(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "SCAN_SECONDS", 0.05)
+    monkeypatch.setattr(poller, "SCAN_SECONDS", 0.05)
     while total(before := await scrape(world), "everreach_nodes_ready") != 1:
         await asyncio.sleep(0.05)
     scrapes = [before]

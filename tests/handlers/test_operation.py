@@ -8,7 +8,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from everreach.errors import BadRequestError, ConflictError, KeysAwayError, UnauthorizedError
 from handlers.base import BaseHandler
 from handlers.operation import EVERYWHERE, Answer, Tag, operation, operation_of
-from handlers.params import JOB_ID, Header, Whole
+from handlers.parameters import JOB_ID, Header, Whole
 
 ANSWERS = (Answer(204, "Nothing."),)
 LIMIT = Whole("limit", "How many.", 20, default=20, least=1, cap=100)

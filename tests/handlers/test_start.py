@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from everreach.config import Config
-from everreach.oauth_state import challenge
-from everreach.tokens import issue
+from everreach.security.authenticator import issue
+from everreach.security.oauth_state import challenge
 from providers import REGISTRY
 from tests.handlers.edge import PROVIDERS, SEALED, all_jobs, check_error, check_headers, decoded, query_of
 from tests.world import SECRET, World, bearer, new_user

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from everreach import watch
-from everreach.job import Job
+from everreach.jobs.job import Job
+from everreach.live import hub as hub_module
 from handlers import BASE
 from providers.sandbox.faults import Fault
 from tests.handlers.edge import (
@@ -101,8 +101,8 @@ async def test_a_job_that_has_failed_says_why_in_our_words(world: World, provide
 
 def cut_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on the node hears of no change, and takes what it remembers for fresh."""
-    monkeypatch.setattr(watch, "STALE_SECONDS", 600.0)
-    hub = world.node.services.watch
+    monkeypatch.setattr(hub_module, "STALE_SECONDS", 600.0)
+    hub = world.node.services.hub
     hear = hub._hear
 
     async def signs(told: object) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everreach import errors
-from everreach.contact import Contact, Entry, Page
+from everreach.contacts.contact import Contact, Entry, Page
 from everreach.errors import (
     BrokenListingError,
     ProviderError,
@@ -25,11 +25,11 @@ from everreach.errors import (
     TransientError,
     UnrenderedError,
 )
-from everreach.origins import origin
+from everreach.net.http import RETRIES
+from everreach.net.origins import origin
 from providers import connect
 from providers.base import Account, Grant, Provider
-from providers.http import RETRIES
-from tests.providers.test_tolerant import JSON, SCALARS
+from tests.providers.test_lenient_json import JSON, SCALARS
 from tests.providers.wire import ORIGIN, Sent, Wire, config, playing, recorded, refusal, reply
 
 FOREIGN = ("https://evil.example/contacts", "http://{host}/contacts", "https://{host}@evil.example/", "//x")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from everreach.errors import ProviderError, TransientError
+from everreach.net.http import RETRIES
 from providers import REGISTRY, connect
 from providers.base import Grant
-from providers.google import Google
-from providers.http import RETRIES
+from providers.google.source import Google
 from tests.providers.wire import config, playing, reply
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everreach.contact import Contact, Entry
-from everreach.emails import email_key
-from everreach.texts import TEXT_LIMIT
+from everreach.contacts.contact import Contact, Entry
+from everreach.contacts.emails import email_key
+from everreach.contacts.texts import TEXT_LIMIT
 from providers.shape import ITEMS_LIMIT, Sent, address, entry, joined, organization
 
 DN = "/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=1f-ada"

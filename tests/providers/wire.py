@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from everreach.config import Config
+from everreach.net.http import Http, Reply
 from everreach.setting_types import new_key
 from providers import REGISTRY
-from providers.http import Http, Reply
 
 REPLIES = Path(__file__).parent / "replies"
 ORIGIN = "https://api.example.com"

@@ -11,10 +11,10 @@ from typing import Any, Final
 from bson import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
-from everreach.contact import Contact, Entry
-from everreach.cursor import Cursor
-from everreach.job import Job, Lease, Tally
-from everreach.oauth_state import State
+from everreach.contacts.contact import Contact, Entry
+from everreach.jobs.cursor import Cursor
+from everreach.jobs.job import Job, Lease, Tally
+from everreach.security.oauth_state import State
 from storage.contacts import ContactStore
 from storage.indexes import CONTACTS, JOBS, LEDGER
 from storage.jobs import JobStore

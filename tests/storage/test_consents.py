@@ -7,11 +7,11 @@ from typing import Final
 
 import pytest
 
-from everreach.job import Status
-from everreach.oauth_state import State
-from storage.arrows import RETRY_WINDOW_SECONDS
+from everreach.jobs.job import Status
+from everreach.security.oauth_state import State
 from storage.consents import EXCHANGE_SECONDS
 from storage.jobs import JobStore
+from storage.transitions import RETRY_WINDOW_SECONDS
 from tests.storage.builders import NEW_TOKENS, NO_TOKENS, STRANGER, TOKENS, USER, Stores, state_of
 
 WRONG: Final[dict[str, Callable[[State], tuple[State, str]]]] = {

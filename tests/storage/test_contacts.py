@@ -7,9 +7,9 @@ from typing import Any, Final
 import pytest
 from bson import ObjectId
 
-from everreach.contact import Contact, Entry
+from everreach.contacts.contact import Contact, Entry
 from everreach.errors import LeaseLostError
-from everreach.job import Tally
+from everreach.jobs.job import Tally
 from storage.indexes import CONTACTS
 from tests.storage.builders import STRANGER, USER, Stores, contact, entry, people, unreadable
 

@@ -6,9 +6,9 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from everreach.contact import Entry
+from everreach.contacts.contact import Entry
 from everreach.errors import DatabaseAwayError
-from everreach.job import Lease, Tally
+from everreach.jobs.job import Lease, Tally
 from storage.indexes import CONTACTS, LEDGER
 from tests.storage.builders import LONG_AGO, USER, Stores, entry, failing, people, unreadable
 

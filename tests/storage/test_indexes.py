@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from everreach.errors import DatabaseError
-from everreach.job import RUNNING, Lease
+from everreach.jobs.job import RUNNING, Lease
 from storage import indexes
 from storage.indexes import CONTACT_KEY, CONTACTS, DELIVERIES, JOBS, LEDGER, ensure_indexes
 from storage.ledger import Row

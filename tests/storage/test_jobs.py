@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from everreach.cursor import Cursor
-from everreach.job import Status
+from everreach.jobs.cursor import Cursor
+from everreach.jobs.job import Status
 from tests.storage.builders import LONG_AGO, NO_TOKENS, STRANGER, TOKENS, USER, Stores, state_of
 
 CONTRACT: Final = {

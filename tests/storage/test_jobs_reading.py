@@ -7,9 +7,9 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 from msgspec.structs import replace
 
-from everreach.cursor import Cursor
 from everreach.errors import DatabaseAwayError
-from everreach.job import Job, Status
+from everreach.jobs.cursor import Cursor
+from everreach.jobs.job import Job, Status
 from storage import pages as module
 from storage.indexes import JOBS
 from storage.mongo import Document

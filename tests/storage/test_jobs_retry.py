@@ -8,8 +8,8 @@ import pytest
 from msgspec import structs
 
 from everreach.errors import LeaseLostError
-from everreach.job import RUNNING, Job, Lease, Status, Tally
-from everreach.oauth_state import State
+from everreach.jobs.job import RUNNING, Job, Lease, Status, Tally
+from everreach.security.oauth_state import State
 from storage.jobs import JobStore
 from tests.storage.builders import (
     LONG_AGO,

@@ -10,9 +10,9 @@ from typing import Final
 import pytest
 from msgspec import structs
 
-from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
-from everreach.job import LEASE_MARGIN_SECONDS, Lease, Status, Tally
+from everreach.jobs.cursor import Cursor
+from everreach.jobs.job import LEASE_MARGIN_SECONDS, Lease, Status, Tally
 from storage.indexes import JOBS
 from tests.storage.builders import LEASE_SECONDS, NO_COUNTS, STRANGER, USER, WRITES, Stores, writes
 

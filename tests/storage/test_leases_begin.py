@@ -6,10 +6,10 @@ from typing import Final
 
 import pytest
 
-from everreach.cursor import Cursor
+from everreach.engine.importer import TAKEOVER_LIMIT
 from everreach.errors import LeaseLostError
-from everreach.importer import TAKEOVER_LIMIT
-from everreach.job import Lease, Tally
+from everreach.jobs.cursor import Cursor
+from everreach.jobs.job import Lease, Tally
 from tests.storage.builders import LEASE_SECONDS, NO_COUNTS, USER, Stores, writes
 
 CLEAN: Final[dict[str, Callable[[Stores, Lease], Awaitable[object]]]] = {

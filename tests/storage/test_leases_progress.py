@@ -7,10 +7,10 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from everreach.cursor import Cursor
 from everreach.errors import LeaseLostError
-from everreach.job import Status, Tally
-from storage.arrows import RETRY_WINDOW_SECONDS, as_job
+from everreach.jobs.cursor import Cursor
+from everreach.jobs.job import Status, Tally
+from storage.transitions import RETRY_WINDOW_SECONDS, as_job
 from tests.storage.builders import NEW_TOKENS, NO_TOKENS, TOKENS, Stores, writes
 
 PAGE: Final = Tally(imported=5, skipped=3, failed=2)

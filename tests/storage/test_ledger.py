@@ -7,9 +7,9 @@ import pytest
 from bson import ObjectId
 from msgspec.structs import replace
 
-from everreach.contact import Entry
+from everreach.contacts.contact import Entry
 from everreach.errors import DatabaseAwayError, DatabaseError
-from everreach.job import Lease, Tally
+from everreach.jobs.job import Lease, Tally
 from storage import pages as pages_module
 from storage.indexes import LEDGER
 from tests.storage.builders import STRANGER, USER, Stores, contact, entry, people, unreadable

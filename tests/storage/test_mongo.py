@@ -17,7 +17,9 @@ from pymongo import errors as driver
 
 from bench.process import free_port
 from everreach.errors import DatabaseAwayError, DatabaseError, LeaseLostError
-from everreach.job import RUNNING, Lease
+from everreach.jobs.job import RUNNING, Lease
+from storage.embedded.binary import find_mongod
+from storage.embedded.process import HOST, MongodProcess
 from storage.mongo import (
     PASSING_CODES,
     POOL_SIZE,
@@ -30,8 +32,6 @@ from storage.mongo import (
     translated,
     verify,
 )
-from storage.mongod_binary import find_mongod
-from storage.mongod_process import HOST, MongodProcess
 from tests.storage.builders import USER, Stores, failing, people, state_of
 
 SECRET: Final = "hunter2"

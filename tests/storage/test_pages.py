@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from everreach.errors import BadRequestError
-from everreach.job import Job
+from everreach.jobs.job import Job
 from storage.indexes import JOBS
 from tests.storage.builders import STRANGER, USER, Stores, entry, people
 

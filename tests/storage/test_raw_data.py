@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from everreach.job import Lease, Tally
+from everreach.jobs.job import Lease, Tally
 from storage import raw_data as module
 from storage.indexes import JOBS, LEDGER
 from storage.raw_data import RawData

@@ -10,7 +10,7 @@ import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
 from providers.sandbox.app import Sandbox
-from providers.sandbox.scopes import DEFAULT
+from providers.sandbox.oauth.scopes import DEFAULT
 
 ACCOUNT = "ada@sandbox.example"
 REDIRECT = "http://127.0.0.1:1/callback"

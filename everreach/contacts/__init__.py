@@ -1,0 +1,1 @@
+"""What a contact is: its values, their normal forms, and who is the same."""

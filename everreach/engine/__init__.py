@@ -1,0 +1,1 @@
+"""Imports brought forward, whatever breaks on the way."""

@@ -1,0 +1,67 @@
+"""What is left to do for jobs that nobody works on: consents that never came, cancels to settle, tokens to forget."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from everreach.concurrency.backoff import Backoff
+from everreach.concurrency.poller import Poller
+from everreach.errors import DatabaseAwayError
+from everreach.jobs.job import Job, Status
+from everreach.observability.logs import describe
+from storage.jobs import JobStore
+
+_TIDIED: Final = frozenset({Status.AUTHENTICATING, Status.CANCELLED, Status.FAILED})
+_DUE_LIMIT: Final = 100
+_FAILURES: Final = 5  # So many in one look are the database's, and not the jobs'.
+_log = logging.getLogger(__name__)
+
+
+class Housekeeping:
+    """Looks for such jobs. Apart from the look for imports, because a long settling must keep none from its worker."""
+
+    def __init__(self, jobs: JobStore, settle: Callable[[Job], Awaitable[None]]) -> None:
+        self._jobs = jobs
+        self._settle = settle
+        self._rests = Backoff()
+        self._scan = Poller(self._look, "jobs to tidy")
+
+    @property
+    def died(self) -> bool:
+        """Whether nobody looks any more, though it was begun."""
+        return self._scan.died
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._scan.start()
+
+    def nudge(self) -> None:
+        """Look now: there may be something to tidy."""
+        self._scan.nudge()
+
+    async def stop(self) -> None:
+        """Look no longer; what is under way is broken off, and done again by another node."""
+        await self._scan.stop()
+
+    async def _look(self) -> None:
+        """Tidy what is due. One that cannot be tidied rests, and keeps no other untidy."""
+        failures = 0
+        for job in await self._jobs.due(_TIDIED, _DUE_LIMIT, self._rests.resting()):
+            try:
+                await self._tidy(job)
+            except Exception as error:
+                self._rests.lay(job.id)
+                failures += 1
+                if isinstance(error, DatabaseAwayError) or failures == _FAILURES:
+                    raise
+                _log.error("job %s could not be tidied: %s", job.id, describe(error))
+            else:
+                self._rests.end(job.id)
+
+    async def _tidy(self, job: Job) -> None:
+        if job.status is Status.AUTHENTICATING:
+            await self._jobs.expire(job.id, job.user_id)
+        elif job.status is Status.CANCELLED:
+            await self._settle(job)
+        elif job.status is Status.FAILED:
+            await self._jobs.forget(job.id, job.user_id)

@@ -1,0 +1,221 @@
+"""The story of one import: pages become contacts and ledger rows, one commit a page, until the listing ends."""
+
+import logging
+import random
+from collections.abc import Mapping
+from typing import Final
+
+from everreach.contacts.contact import Page
+from everreach.engine.pipeline import Pipeline
+from everreach.engine.prefetch import Prefetch
+from everreach.engine.reconciliation import Reconciliation
+from everreach.engine.time_slice import TimeSlice, TimeSliceOverError
+from everreach.errors import (
+    BrokenListingError,
+    DatabaseAwayError,
+    LeaseLostError,
+    ListingExpiredError,
+    OversizeError,
+    ProviderError,
+    ReconnectError,
+    ThrottledError,
+    TokenRejectedError,
+    TransientError,
+    UnrenderedError,
+    VaultError,
+)
+from everreach.jobs.cursor import Cursor
+from everreach.jobs.job import Job, Lease
+from everreach.oauth.provider_tokens import ProviderTokens
+from everreach.observability.metrics import of_provider
+from everreach.security.vault import Vault
+from providers.base import Provider
+from storage.contacts import ContactStore
+from storage.jobs import JobStore
+from storage.leases import LeaseStore
+from storage.ledger import Ledger
+
+TAKEOVER_LIMIT: Final = 5
+"""A job taken over so often in a row, without one committed page between, is given up."""
+
+TRY_AGAIN_SECONDS: Final = (1.0, 8.0, 45.0)
+"""How long after a failed try a page is tried again."""
+
+_log = logging.getLogger(__name__)
+_DATABASE_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 8.0
+_UNREADABLE_TOKENS: Final = "The stored access can no longer be opened. Please reconnect your account."
+_ANOTHER_ACCOUNT: Final = "This is another account than the import began with. Please start a new import for it."
+_UNKNOWN_ACCOUNT: Final = "It is not known which account the import began with. Please start a new import."
+_GIVEN_UP: Final = "The import stopped five times at the same place and was given up. Please try again later."
+
+
+class Importer:
+    """Brings one leased job forward. After each page all there is to know of the job stands in the database."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        leases: LeaseStore,
+        contacts: ContactStore,
+        ledger: Ledger,
+        providers: Mapping[str, Provider],
+        vault: Vault,
+        max_contacts: int,
+    ) -> None:
+        self._leases = leases
+        self._contacts = contacts
+        self._ledger = ledger
+        self._providers = providers
+        self._settlement = Reconciliation(jobs, contacts, ledger)
+        self._vault = vault
+        self._max_contacts = max_contacts
+
+    async def run(self, time_slice: TimeSlice) -> None:
+        """Import until the listing ends, the job fails, the turn is over, or the job is no longer ours."""
+        page, stuck = -1, 0
+        while await self._begin(time_slice):
+            page, stuck = time_slice.lease.job.page, stuck + 1 if time_slice.lease.job.page == page else 0
+            if stuck > 1:
+                # A database that reads and does not write, say: neither it nor the provider is asked without a pause.
+                await time_slice.waited(min(_DATABASE_PAUSE_SECONDS * 2 ** (stuck - 2), _LONGEST_PAUSE_SECONDS))
+            try:
+                await self._take(time_slice)
+            except (DatabaseAwayError, LeaseLostError):
+                # The last statement may have arrived or not. To begin again takes its page for half written.
+                continue
+            return
+
+    async def settle(self, job: Job) -> None:
+        """Settle a cancelled job that no worker writes to any more."""
+        await self._settlement.settle(job)
+
+    async def _take(self, time_slice: TimeSlice) -> None:
+        lease = time_slice.lease
+        try:
+            if lease.job.takeovers >= TAKEOVER_LIMIT:
+                raise ProviderError(_GIVEN_UP)
+            await self._import(time_slice)
+        except TimeSliceOverError:
+            await self._leases.release(lease)
+        except ThrottledError as error:
+            await self._wait_out(lease, error)
+        except VaultError:
+            await self._fail(lease, _UNREADABLE_TOKENS, keep_tokens=False)
+        except (ReconnectError, TokenRejectedError) as error:
+            await self._fail(lease, error.message, keep_tokens=False)
+        except TransientError as error:
+            await self._try_again(lease, error)
+        except BrokenListingError as error:
+            await self._fail(lease, error.message, cursor=Cursor(again=True))
+        except ProviderError as error:
+            await self._fail(lease, error.message)
+
+    async def _import(self, time_slice: TimeSlice) -> None:
+        provider = self._providers[time_slice.lease.job.provider]
+        async with ProviderTokens(time_slice.lease, provider, self._vault, self._leases) as credentials:
+            await self._identify(time_slice, provider, credentials)
+            await self._list(time_slice, provider, credentials)
+
+    async def _list(self, time_slice: TimeSlice, provider: Provider, credentials: ProviderTokens) -> None:
+        lease = time_slice.lease
+        recovering = lease.job.half_written
+        if recovering:
+            # What the page brings the second time may be other contacts than those that were written the first time.
+            lease.check()
+            await self._contacts.record_unrecorded(lease.job)
+        async with (
+            Prefetch(provider, credentials, time_slice) as listing,
+            self._pipeline(lease, listing, recovering) as pages,
+        ):
+            while True:
+                page = await self._next_page(listing, pages)
+                await pages.put(page)
+                if page.next is None:
+                    await pages.emptied()
+                    if lease.job.status.ended:
+                        return
+                if time_slice.over:
+                    raise TimeSliceOverError
+
+    def _pipeline(self, lease: Lease, listing: Prefetch, recovering: bool) -> Pipeline:
+        stores = (self._contacts, self._ledger, self._leases)
+        return Pipeline(*stores, lease, listing, max_contacts=self._max_contacts, recovering=recovering)
+
+    async def _next_page(self, listing: Prefetch, pages: Pipeline) -> Page:
+        """The page at the cursor, with the fetch of the one after it begun."""
+        while True:
+            try:
+                page = await listing.page()
+            except ListingExpiredError:
+                await pages.emptied()
+                listing.restart()
+            else:
+                listing.look_ahead(page)
+                return page
+
+    async def _identify(self, time_slice: TimeSlice, provider: Provider, credentials: ProviderTokens) -> None:
+        """Find out whose address book it is, and that it is the one that the job began with."""
+        job = time_slice.lease.job
+        if job.provider_account_name:
+            return
+        known = job.provider_account_id is not None
+        if job.reconsented and job.listed and not known:
+            raise ProviderError(_UNKNOWN_ACCOUNT)
+        try:
+            account = await time_slice.during(credentials.use(provider.account))
+        except ProviderError:
+            if known or job.reconsented:
+                # Two people's books must not come into one job.
+                raise
+            # The name is for the person's eyes only; if access itself is broken, the listing will say so.
+            return
+        if known and account.id != job.provider_account_id:
+            raise ProviderError(_ANOTHER_ACCOUNT)
+        await self._leases.identify(time_slice.lease, account.id, account.name)
+
+    async def _wait_out(self, lease: Lease, error: ThrottledError) -> None:
+        """Hand the job back until the provider is willing again; no worker sleeps for it."""
+        if not await self._leases.wait_out(lease, error.retry_after):
+            await self._fail(lease, error.message)
+
+    async def _try_again(self, lease: Lease, error: TransientError) -> None:
+        """Hand the job back until its page is tried again, in a smaller one where no more tries are left at this size.
+
+        A page that is too large to be read is that at each try.
+        """
+        job, provider = lease.job, self._providers[lease.job.provider]
+        seconds, cursor = TRY_AGAIN_SECONDS[0], None
+        if job.tries < len(TRY_AGAIN_SECONDS) and not isinstance(error, OversizeError):
+            seconds = TRY_AGAIN_SECONDS[job.tries]
+        elif isinstance(error, UnrenderedError) and (smaller := provider.smaller(job.cursor.position)):
+            cursor = job.cursor.smaller(smaller.position, anew=smaller.anew)
+        else:
+            # With full pages again, should the job be retried: what was the matter may be over by then.
+            await self._fail(lease, error.message, cursor=Cursor(again=True) if job.cursor.shrunk else None)
+            return
+        await self._leases.postpone(lease, seconds, cursor)
+        of_provider(job.provider).retries.inc()
+
+    async def _fail(
+        self, lease: Lease, message: str, *, keep_tokens: bool = True, cursor: Cursor | None = None
+    ) -> None:
+        # Rows written for a job that somebody else holds by now would be counted by nobody.
+        lease.check()
+        counts = await self._settlement.counts(lease.job)
+        await self._leases.fail(lease, message, counts, keep_tokens=keep_tokens, cursor=cursor)
+        _log.warning("the import failed: %s", message)
+
+    async def _begin(self, time_slice: TimeSlice) -> bool:
+        """Begin, or begin again, as soon as the database answers; whether the job is ours then."""
+        while True:
+            try:
+                await self._leases.begin(time_slice.lease)
+                return True
+            except LeaseLostError:
+                await self._settlement.lost(time_slice.lease.job)
+                return False
+            except DatabaseAwayError:
+                if not await time_slice.waited(_DATABASE_PAUSE_SECONDS * random.random()):  # noqa: S311
+                    return False

@@ -1,0 +1,1 @@
+"""What followers of a job are shown, as soon as it changes."""

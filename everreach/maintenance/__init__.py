@@ -1,0 +1,1 @@
+"""What operators do now and then: erase, rotate keys, report, forget."""

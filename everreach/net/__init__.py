@@ -1,0 +1,1 @@
+"""The one door out, and which addresses it leads to."""

@@ -1,0 +1,1 @@
+"""The consent of a person, and the tokens that it gives."""

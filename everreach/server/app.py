@@ -1,0 +1,228 @@
+"""The composition root: the only place that knows everything, makes it in order and ends it in reverse."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from socket import socket
+from typing import Final, Self
+
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from everreach.config import Config
+from everreach.engine.importer import Importer
+from everreach.engine.runner import Runner
+from everreach.errors import EverReachError, TransientError
+from everreach.live.change_feed import ChangeFeed
+from everreach.live.hub import Hub
+from everreach.maintenance.retention import Retention
+from everreach.net.http import BRIEF, Http, Reachable
+from everreach.net.public_ip import is_public
+from everreach.oauth.consent import Consents
+from everreach.oauth.exchange import Exchange
+from everreach.oauth.owned_tasks import OwnedTasks
+from everreach.observability import tracing
+from everreach.observability.loop_monitor import LoopMonitor
+from everreach.security.authenticator import Authenticator
+from everreach.security.jwks import KeySet
+from everreach.security.oauth_state import StateMaker
+from everreach.security.vault import Vault
+from everreach.server.http_server import Server, room_for_connections
+from everreach.server.shutdown_clock import ShutdownClock
+from everreach.webhooks.dispatcher import Dispatcher
+from everreach.webhooks.dispatcher import connect as connect_webhooks
+from handlers import ROUTES, routes
+from handlers.access_log import answered
+from handlers.base import NotFoundHandler
+from handlers.docs.document import describe
+from handlers.live.connections import HeldConnections
+from handlers.services import Services
+from providers import connect as connect_providers
+from storage.change_stream import JobChanges
+from storage.contacts import ContactStore
+from storage.embedded.mongod import EmbeddedMongod
+from storage.indexes import ensure_indexes
+from storage.jobs import JobStore
+from storage.leases import LeaseStore
+from storage.ledger import Ledger
+from storage.mongo import connect, disconnect, ping, verify
+from storage.pages import Pages
+from storage.rate_limits import RateLimits
+from storage.raw_data import RawData
+
+_HANG_UP_SECONDS: Final = 0.5
+_BACKLOG: Final = 4096  # Connections that wait to be taken: a burst shall wait a moment and not be turned away.
+
+
+class Node:
+    """One server: its database client, its workers and its listening sockets. Nodes share nothing but the database.
+
+    Those that one parent forked share its `sockets` too; without any a node opens its own. `reachable` says to which
+    addresses webhooks may go.
+    """
+
+    def __init__(self, config: Config, sockets: Sequence[socket] = (), *, reachable: Reachable = is_public) -> None:
+        self._config = config
+        self._given = sockets
+        self._reachable = reachable
+        self._parting = ShutdownClock(config.everreach_shutdown_seconds)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            # From here on stop() ends what was begun; before, a failure did.
+            self._begun = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Stop taking requests and jobs, hand back what is in flight, close everything, in the reverse order.
+
+        No step of it waits without limit for anybody.
+        """
+        self._parting.begin()
+        await self._begun.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        tracing.start(self._config.otel_exporter_otlp_endpoint)
+        stack.push_async_callback(tracing.stop)
+        await stack.enter_async_context(LoopMonitor())
+        self._database = connect(await self._database_uri(stack))
+        stack.push_async_callback(disconnect, self._database)
+        await verify(self._database)
+        await ensure_indexes(self._database)
+        self._http = await stack.enter_async_context(Http())
+        self.services = self._services()
+        self._webhooks: Dispatcher | None = None
+        if self._config.webhook_urls:
+            outward = await stack.enter_async_context(Http(timeout=BRIEF, reachable=self._reachable))
+            self._webhooks = connect_webhooks(self._config, self._database, outward)
+        self.services.hub.start()
+        stack.push_async_callback(self.services.hub.stop)
+        sockets = self._given or listen(self._config)
+        self.port: int = sockets[0].getsockname()[1]
+        server = Server(make_application(self.services), room=room_for_connections())
+        server.add_sockets(sockets)
+        stack.push_async_callback(_hang_up, server)
+        stack.push_async_callback(self.services.followers.gone)
+        stack.push_async_callback(self._drain)
+        stack.push_async_callback(self.services.followers.dismiss)
+        stack.callback(server.stop)
+        self.services.followers.start()
+        self.services.runner.start()
+        if self._webhooks:
+            self._webhooks.start()
+        if self._config.raw_data_kept:
+            retention = Retention(RawData(self._database), self._config.raw_data_kept)
+            retention.start()
+            stack.push_async_callback(retention.stop)
+
+    async def _drain(self) -> None:
+        """Hand back what is in flight, all within the time that a stop may take."""
+        owners = (self.services.tasks, self.services.runner, self._webhooks)
+        workers = [worker for worker in owners if worker]
+        await asyncio.gather(*(worker.stop(self._config.everreach_shutdown_seconds) for worker in workers))
+
+    async def _database_uri(self, stack: AsyncExitStack) -> str:
+        if self._config.mongodb_uri:
+            return self._config.mongodb_uri.get_secret_value()
+        mongod = EmbeddedMongod(self._config.everreach_data_dir)
+        stack.push_async_callback(lambda: mongod.stop(self._parting.left()))
+        return await mongod.start()
+
+    def _services(self) -> Services:
+        config, database = self._config, self._database
+        vault, ledger = Vault(config.encryption_keys()), Ledger(database)
+        keep, announce = config.token_retention == "keep", bool(config.webhook_urls)
+        jobs = JobStore(database, keep_tokens=keep, announce=announce)
+        providers = connect_providers(config, self._http)
+        owner, seconds = uuid.uuid4().hex, config.everreach_lease_seconds
+        leases = LeaseStore(database, owner, seconds, keep_tokens=keep, announce=announce)
+        importer = Importer(
+            jobs=jobs,
+            leases=leases,
+            contacts=ContactStore(database, ledger),
+            ledger=ledger,
+            providers=providers,
+            vault=vault,
+            max_contacts=config.everreach_max_contacts,
+        )
+        runner = Runner(
+            jobs,
+            leases,
+            importer,
+            limit=config.everreach_max_imports,
+            lease_seconds=config.everreach_lease_seconds,
+        )
+        states, tasks = StateMaker(config.encryption_keys()), OwnedTasks()
+        return Services(
+            config=config,
+            authenticator=make_authenticator(config, self._http),
+            limits=RateLimits(database),
+            jobs=jobs,
+            pages=Pages(database),
+            providers=providers,
+            vault=vault,
+            states=states,
+            consents=Consents(
+                jobs=jobs,
+                providers=providers,
+                vault=vault,
+                states=states,
+                exchange=Exchange(jobs, vault, tasks, runner.spawn),
+                tasks=tasks,
+                ttl_seconds=config.oauth_state_ttl_seconds,
+            ),
+            tasks=tasks,
+            runner=runner,
+            hub=Hub(jobs, ChangeFeed(JobChanges(database).follow)),
+            followers=HeldConnections(),
+            ping=lambda: ping(database),
+            describe=lambda: describe(ROUTES, config.next_public_base_url or "/"),
+        )
+
+
+async def _hang_up(server: Server) -> None:
+    """Close every connection. A request under way is answered to nobody; it may wait for a database that hangs."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_HANG_UP_SECONDS):
+            await server.close_all_connections()
+
+
+def listen(config: Config) -> list[socket]:
+    """Open the listening sockets. Raises EverReachError where the port cannot be had."""
+    try:
+        return bind_sockets(config.port, config.host, backlog=_BACKLOG)
+    except OSError as error:
+        raise EverReachError(f"Cannot listen on port {config.port}: {error.strerror}. Set PORT to another.") from None
+
+
+def make_authenticator(config: Config, http: Http) -> Authenticator:
+    """Who may call: HS256 by the secret, ES256 and RS256 by the keys that Supabase publishes."""
+    secret = config.supabase_jwt_secret.get_secret_value() if config.supabase_jwt_secret else None
+
+    async def fetch() -> bytes:
+        reply = await http.get(f"{config.supabase_auth_url}/.well-known/jwks.json")
+        if reply.status != 200:
+            raise TransientError
+        return reply.body
+
+    return Authenticator(
+        secret=secret,
+        issuers=config.token_issuers,
+        keys=KeySet(fetch) if config.supabase_url else None,
+        anonymous=config.supabase_allow_anonymous,
+    )
+
+
+def make_application(services: Services) -> Application:
+    """The routes, with a log that holds no query string."""
+    return Application(
+        routes(services),
+        default_handler_class=NotFoundHandler,
+        default_handler_args={"services": services},
+        log_function=answered,
+    )

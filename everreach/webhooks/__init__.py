@@ -1,0 +1,1 @@
+"""Endpoints are told of the ends of jobs."""

@@ -1,0 +1,1 @@
+"""A job followed over one connection."""

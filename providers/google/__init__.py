@@ -1,0 +1,1 @@
+"""Google: contacts by the People API."""

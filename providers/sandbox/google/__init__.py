@@ -1,0 +1,1 @@
+"""A local Google: its userinfo and the People API."""

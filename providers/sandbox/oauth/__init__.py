@@ -1,0 +1,1 @@
+"""The consent pages and token endpoints of both."""
