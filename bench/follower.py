@@ -172,7 +172,7 @@ class _Poll(_Follower):
         if state.completed_at:
             self.end()
         else:
-            self._transport.write(get(f"/status/{self._job_id}?since={state.version}&wait=60", self._token))
+            self._transport.write(get(f"/status/{self._job_id}?since={state.version}&wait=45", self._token))
 
 
 def _say(line: msgspec.Struct) -> None:

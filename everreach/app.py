@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, suppress
 from socket import socket
 from typing import Final, Self
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
@@ -25,6 +24,7 @@ from everreach.parting import Parting
 from everreach.pulse import Pulse
 from everreach.retention import Retention
 from everreach.runner import Runner
+from everreach.server import Server, room_for_connections
 from everreach.tokens import Authenticator
 from everreach.vault import Vault
 from everreach.watch import Watch
@@ -47,12 +47,10 @@ from storage.jobs import JobStore
 from storage.leases import LeaseStore
 from storage.ledger import Ledger
 from storage.mongo import connect, disconnect, ping, verify
+from storage.pages import Pages
 from storage.rate_limits import RateLimits
 from storage.raw_data import RawData
 
-_HEADER_LIMIT: Final = 32768  # Bytes: a signed-in person's token may be several thousand.
-_REQUEST_LIMIT: Final = 1024 * 1024  # Bytes: what is above our own limit, and below this, gets an answer in JSON.
-_BODY_SECONDS: Final = 30.0  # For a body to arrive; whoever sends slower only holds the connection.
 _HANG_UP_SECONDS: Final = 0.5
 _BACKLOG: Final = 4096  # Connections that wait to be taken: a burst shall wait a moment and not be turned away.
 
@@ -106,12 +104,7 @@ class Node:
         stack.push_async_callback(self.services.watch.stop)
         sockets = self._given or listen(self._config)
         self.port: int = sockets[0].getsockname()[1]
-        server = HTTPServer(
-            make_application(self.services),
-            max_header_size=_HEADER_LIMIT,
-            max_buffer_size=_REQUEST_LIMIT,
-            body_timeout=_BODY_SECONDS,
-        )
+        server = Server(make_application(self.services), room=room_for_connections())
         server.add_sockets(sockets)
         stack.push_async_callback(_hang_up, server)
         stack.push_async_callback(self.services.followers.gone)
@@ -170,7 +163,7 @@ class Node:
             authenticator=make_authenticator(config, self._http),
             limits=RateLimits(database),
             jobs=jobs,
-            ledger=ledger,
+            pages=Pages(database),
             providers=providers,
             vault=vault,
             states=states,
@@ -192,7 +185,7 @@ class Node:
         )
 
 
-async def _hang_up(server: HTTPServer) -> None:
+async def _hang_up(server: Server) -> None:
     """Close every connection. A request under way is answered to nobody; it may wait for a database that hangs."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_HANG_UP_SECONDS):

@@ -91,6 +91,8 @@ class View(Struct, frozen=True, gc=False):
     status: Status
     body: bytes
     """The status document as JSON."""
+    settling: bool = False
+    """Whether the end has come and its counters may not be the last: a worker has yet to let go of the job."""
 
     @property
     def ended(self) -> bool:
@@ -100,4 +102,4 @@ class View(Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, job: Job) -> Self:
         """The view of the job as it is."""
-        return cls(job.user_id, job.version, job.status, json.encode(StatusDocument.of(job)))
+        return cls(job.user_id, job.version, job.status, json.encode(StatusDocument.of(job)), job.settling)

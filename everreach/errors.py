@@ -17,8 +17,8 @@
     │   ├── PayloadTooLargeError      413
     │   ├── UpgradeRequiredError      426
     │   ├── TooManyRequestsError      429, with the seconds to wait
-    │   └── UnavailableError          503
-    │       ├── KeysAwayError         503, with the seconds to wait
+    │   └── UnavailableError          503, with the seconds to wait
+    │       ├── KeysAwayError         503, no key of Supabase's could be had yet
     │       └── PrefetchError         503, to a browser whose person has not asked for anything
     ├── CallbackError                 an OAuth callback that cannot go on; its code goes to the app
     └── ProviderError                 a provider did not give what was asked; ends the job unless caught
@@ -218,6 +218,11 @@ class UnavailableError(ApiError):
 
     status = 503
     title = "Service Unavailable"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Seconds after which another try is worth it: as long as an election of a primary takes."""
+        return {"Retry-After": "5"}
 
 
 class KeysAwayError(UnavailableError):

@@ -1,11 +1,20 @@
 """What is known of one job, and who follows it."""
 
 import asyncio
+import time
 from typing import Final, Protocol
+
+from cachetools import LRUCache
 
 from everreach.documents import View
 
+SETTLING_SECONDS: Final = 2.0
+"""A worker that has not let go of a cancelled job by then is taken for gone, and the job is shown as it stands."""
+
 _BATCH: Final = 100  # Followers that are told at a time: a few milliseconds, and then requests are answered.
+_SOONEST: Final = 0.01  # Seconds between two looks, at the least and at the most.
+_SELDOM: Final = 0.2
+_REMEMBERED: Final = 1000
 
 
 class Follower(Protocol):
@@ -44,3 +53,18 @@ class Followed:
                 follower.gone()
             if place % _BATCH == 0:
                 await asyncio.sleep(0)
+
+
+class Patience:
+    """Of one process with the workers of cancelled jobs. For each job it begins with the first look, and ends once."""
+
+    def __init__(self) -> None:
+        self._since: LRUCache[str, float] = LRUCache(_REMEMBERED)
+
+    async def lasts(self, job_id: str) -> bool:
+        """Wait until it is worth to look again whether it is settled, first soon, then seldom; False at the end."""
+        waited = time.monotonic() - self._since.setdefault(job_id, time.monotonic())
+        if waited >= SETTLING_SECONDS:
+            return False
+        await asyncio.sleep(min(max(waited / 4, _SOONEST), _SELDOM, SETTLING_SECONDS - waited))
+        return True

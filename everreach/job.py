@@ -101,6 +101,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     overlaps: bool = False
     """Whether contacts that are still to come may have rows: a page was left half written once, or the job failed."""
     fence: int = 0
+    not_before: datetime | None = None
+    """When the engine has to look at the job by itself; None where it need not any more."""
     lease_owner: str | None = None
     begun: int = 0
     """The fence of the worker that began last, until it hands the job back or ends it; else 0."""
@@ -111,6 +113,11 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
 
     def __repr__(self) -> str:
         return f"Job({self.id}, {self.status})"
+
+    @property
+    def settling(self) -> bool:
+        """Whether it was cancelled, and somebody has yet to make its counters what stands in the database."""
+        return self.status is Status.CANCELLED and self.not_before is not None
 
     @property
     def undo(self) -> None:

@@ -16,6 +16,8 @@ import uvloop
 from everreach import heap
 from everreach.app import Node
 from everreach.config import Config
+from everreach.seldom import complain
+from everreach.server import raise_file_limit
 
 ENDINGS: Final = (signal.SIGTERM, signal.SIGINT)
 """Each of them ends a server cleanly."""
@@ -61,9 +63,11 @@ async def serve(
 ) -> int:
     """Be a node until a signal ends it; `started` is told the port as soon as it serves. Returns the exit code."""
     heap.share()
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.set_exception_handler(complain)
     for number in ENDINGS:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    raise_file_limit()
     # A parent holds them back until there is somebody to take them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
     node = await _unless(stop, Node(config, sockets).__aenter__())

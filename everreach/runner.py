@@ -74,9 +74,11 @@ class Runner:
         task.add_done_callback(self._tasks.discard)
 
     def call_off(self, job_id: str) -> None:
-        """Tell a job's worker, if it is on this node, that the job has ended."""
+        """Tell a job's worker, if it is on this node, that the job has ended; else look now whether nobody has it."""
         if turn := self._turns.get(job_id):
             turn.call_off()
+        else:
+            self._tidying.nudge()
 
     async def stop(self, seconds: float) -> None:
         """Take no more jobs, let the pages in flight be finished and handed back, and wait so long for that."""

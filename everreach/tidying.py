@@ -35,6 +35,10 @@ class Tidying:
         """Begin to look."""
         self._scan.start()
 
+    def nudge(self) -> None:
+        """Look now: there may be something to tidy."""
+        self._scan.nudge()
+
     async def stop(self) -> None:
         """Look no longer; what is under way is broken off, and done again by another node."""
         await self._scan.stop()

@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from everreach.demand import Demand
 from everreach.documents import View
 from everreach.errors import DatabaseError, JobNotFoundError
-from everreach.followed import Followed, Follower
+from everreach.followed import Followed, Follower, Patience
 from everreach.job import RUNNING, Job, Status
 from everreach.metrics import STREAM_SIGN
 from storage.changes import LIFE_SECONDS, Gone, Sign, Told
@@ -48,6 +48,7 @@ class Watch:
         # Who was let in just before the job was deleted may begin to follow it just after.
         self._gone: LRUCache[str, None] = LRUCache(_REMEMBERED_GONE)
         self._sign_at: float | None = None
+        self._patience = Patience()
         # Listening, and telling the followers of each job that has changed.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -77,13 +78,18 @@ class Watch:
         return sum(len(entry.followers) for entry in self._kept.values())
 
     async def view(self, job_id: str, user_id: str) -> View:
-        """The job now. Raises JobNotFoundError, the same for an unknown job and a stranger's."""
+        """The job now; a cancelled one with its last counters, as soon as they are there and within SETTLING_SECONDS.
+
+        Raises JobNotFoundError, the same for an unknown job and a stranger's.
+        """
         self._demand.polled()
         entry = self._kept.get(job_id)
         view = entry.view if entry else self._recent.get(job_id)
         if view is None or view.status not in _REMEMBERABLE or not self._fresh:
             view = await self._read(job_id, user_id)
         if view is None or view.user_id != user_id:
+            raise JobNotFoundError
+        if view.settling and (view := await self._settled(job_id, view)) is None:
             raise JobNotFoundError
         return view
 
@@ -130,6 +136,19 @@ class Watch:
                 if entry.view:
                     self._remember(job_id, entry.view)
 
+    async def _settled(self, job_id: str, view: View) -> View | None:
+        """The job as it is; a cancelled one once its counters are the last, or at the end of all patience as it stands.
+
+        None where it was deleted meanwhile.
+        """
+        with self._keeping(job_id) as entry, suppress(DatabaseError):
+            while view.settling and await self._patience.lasts(job_id):
+                latest = (entry.view if self._fresh else None) or await self._read(job_id, view.user_id)
+                if latest is None:
+                    return None
+                view = latest
+        return view
+
     async def _read(self, job_id: str, user_id: str) -> View | None:
         # The entry stands before the look, so that a change that is told meanwhile is not lost.
         with self._keeping(job_id) as entry:
@@ -144,16 +163,19 @@ class Watch:
             entry.view = View.of(job)
             if entry.followers and not entry.telling:
                 entry.telling = True
-                self._begin(self._tell(entry))
+                self._begin(self._tell(job.id, entry))
 
-    async def _tell(self, entry: Followed) -> None:
+    async def _tell(self, job_id: str, entry: Followed) -> None:
         """Show the followers the latest state, some at a time, until there is none that they have not seen."""
         shown = None
         try:
             while entry.view and entry.view is not shown and entry.followers:
                 await asyncio.sleep(entry.told_at + FRAME_SECONDS - time.monotonic())
-                entry.told_at, shown = time.monotonic(), entry.view
-                await entry.show(shown)
+                # A line ends with the end that it shows: that has to be the last word.
+                shown = await self._settled(job_id, entry.view) if entry.view.settling else entry.view
+                entry.told_at = time.monotonic()
+                if shown:
+                    await entry.show(shown)
         finally:
             entry.telling = False
 

@@ -15,4 +15,9 @@ def answered(handler: BaseHandler) -> None:
     of_route(route).answered(status, seconds, held=handler.held)
     tracing.end(handler.span, route, status)
     if not handler.frequent or status >= 400:
-        _log.info("%s %s %d %.1fms", handler.request.method, route, status, 1000 * seconds)
+        _log.info("%s %s %d %.1fms", _known(handler.request.method), route, status, 1000 * seconds)
+
+
+def _known(method: str | None) -> str | None:
+    # What else stands there may be any text of any length.
+    return method if method in BaseHandler.SUPPORTED_METHODS else "?"

@@ -1,6 +1,7 @@
 """What every handler shares: JSON out, errors as bodies, headers, CORS, limits on what comes in."""
 
 import logging
+from collections.abc import Awaitable
 from http import HTTPStatus
 from random import getrandbits
 from types import TracebackType
@@ -10,14 +11,12 @@ import msgspec
 from tornado.web import HTTPError, RequestHandler
 
 from everreach import tracing
-from everreach.errors import ApiError, DatabaseAwayError, PayloadTooLargeError, UnavailableError
+from everreach.errors import ApiError, DatabaseAwayError, UnavailableError
 from everreach.logs import about_request, describe
 from everreach.tokens import Caller
 from handlers.bodies import ErrorBody, error_body
+from handlers.incoming import IncomingHandler
 from handlers.services import Services
-
-BODY_LIMIT: Final = 65536
-"""Bytes of a request's body; none of ours needs more than a few."""
 
 _log = logging.getLogger(__name__)
 _MESSAGES: Final = {
@@ -27,7 +26,7 @@ _MESSAGES: Final = {
 }
 
 
-class BaseHandler(RequestHandler):
+class BaseHandler(IncomingHandler):
     """Answers in JSON, whatever happens, and never says what the server is made of."""
 
     cacheable: ClassVar[bool] = False
@@ -36,6 +35,12 @@ class BaseHandler(RequestHandler):
     held = False
     """Whether the answer waited for what is followed: how long it took says nothing of us."""
     services: Services
+
+    def __init_subclass__(cls) -> None:
+        """HEAD is answered wherever GET is, unless a handler has its own way: Tornado leaves the body out."""
+        super().__init_subclass__()
+        if "get" in vars(cls) and "head" not in vars(cls):
+            cls.head = cls.get
 
     def initialize(self, services: Services) -> None:
         """Take what app.py made."""
@@ -57,11 +62,10 @@ class BaseHandler(RequestHandler):
         if not self.cacheable:
             self.set_header("Cache-Control", "no-store")
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Refuse a body that is too large before anything else looks at it."""
         self._allow_frontend()
-        if len(self.request.body) > BODY_LIMIT:
-            raise PayloadTooLargeError
+        return super().prepare()
 
     def options(self, *_: str) -> None:
         """Answer a browser's preflight."""
@@ -71,7 +75,7 @@ class BaseHandler(RequestHandler):
         """Who is calling. Raises UnauthorizedError."""
         return await self.services.authenticator.caller(self.request.headers.get("Authorization"))
 
-    def write_json(self, body: msgspec.Struct) -> None:
+    def write_json(self, body: msgspec.Struct | msgspec.Raw) -> None:
         """Answer with a document."""
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.write(msgspec.json.encode(body))
@@ -124,15 +128,17 @@ class BaseHandler(RequestHandler):
 class NotFoundHandler(BaseHandler):
     """Every address that is nobody's."""
 
-    def prepare(self) -> None:
+    def get(self, *_: str) -> None:
         """Whatever the method, there is nothing."""
         raise HTTPError(404)
 
+    post = put = patch = delete = options = get
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Say so of methods that nobody knows, too: Tornado refuses those before it prepares anything."""
-        if status_code == 405:
-            self.set_status(404)
-        super().write_error(self.get_status(), **kwargs)
+        known = 404 if status_code == 405 else status_code
+        self.set_status(known)
+        super().write_error(known, **kwargs)
 
 
 def known_methods(handler: type[RequestHandler]) -> list[str]:

@@ -1,5 +1,6 @@
 """Callback: a browser brings the answer of the consent page. Whatever arrives, it is sent on to where it came from."""
 
+from collections.abc import Awaitable
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -39,12 +40,13 @@ class CallbackHandler(BaseHandler):
         super().set_default_headers()
         self.set_header("Referrer-Policy", "no-referrer")
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Turn a browser away that asks beforehand, in case its person should want to: a code serves once."""
-        super().prepare()
-        if self._is_speculative():
+        refusal = super().prepare()
+        if refusal is None and self._is_speculative():
             self._turn_away(PrefetchError())
             raise Finish
+        return refusal
 
     @operation(
         "callback",
@@ -124,7 +126,10 @@ class CallbackHandler(BaseHandler):
     def _send_on(self, name: str, code: str | None = None) -> None:
         outcome = {"status": "error", "message": code} if code else {"status": "success"}
         if self._web_app:
-            self.redirect(f"{self._web_app}/settings/imports/{self._job_id}?{urlencode(outcome)}")
-            return
-        known = name if name in self.services.providers else "unknown"
-        self.redirect(f"everreach://import-callback/{known}?{urlencode({'job_id': self._job_id, **outcome})}")
+            address = f"{self._web_app}/settings/imports/{self._job_id}?{urlencode(outcome)}"
+        else:
+            known = name if name in self.services.providers else "unknown"
+            address = f"everreach://import-callback/{known}?{urlencode({'job_id': self._job_id, **outcome})}"
+        # Tornado's own way ends the answer here; to one whose body was refused it is ended a moment later.
+        self.set_status(302)
+        self.set_header("Location", address)

@@ -3,7 +3,9 @@
 import asyncio
 from asyncio import Future
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
+
+from tornado.http1connection import HTTP1Connection
 
 from everreach.documents import View
 from everreach.errors import ForbiddenError
@@ -51,6 +53,10 @@ class EventsHandler(FollowHandler):
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         # Else nginx collects the events and sends them together at the end.
         self.set_header("X-Accel-Buffering", "no")
+        if self.request.method == "HEAD":
+            await self.flush()
+            return
+        self._end_with_the_line()
         self._over = asyncio.get_running_loop().create_future()
         with (
             self.until_expiry(caller),
@@ -73,6 +79,13 @@ class EventsHandler(FollowHandler):
         """As a chunk of the answer."""
         self.write(data)
         return self.flush()
+
+    def _end_with_the_line(self) -> None:
+        """HTTP/1.0 knows no chunks: who speaks that hears of the end by the end of the line, even who wanted more."""
+        if self.request.version == "HTTP/1.0":
+            self.request.headers.pop("Connection", None)
+            self.set_header("Connection", "close")
+            cast(HTTP1Connection, self.request.connection)._disconnect_on_finish = True
 
     def ended(self) -> None:
         """End the answer."""

@@ -1,6 +1,5 @@
 """A follower at the end of a connection: shown the latest state, never a queue of them."""
 
-import time
 from abc import abstractmethod
 from asyncio import Future
 from contextlib import AbstractContextManager
@@ -10,7 +9,7 @@ from tornado.iostream import StreamClosedError
 from everreach.documents import View
 from everreach.errors import ForbiddenError
 from everreach.tokens import Caller
-from handlers.status import Alarm, ViewHandler
+from handlers.status import Alarm, ViewHandler, seconds_left
 
 
 class FollowHandler(ViewHandler):
@@ -86,7 +85,7 @@ class FollowHandler(ViewHandler):
 
     def until_expiry(self, caller: Caller) -> AbstractContextManager[None]:
         """The timer that ends what the token allows."""
-        return Alarm(max(0.0, caller.expires_at - time.time()), self.expired)
+        return Alarm(seconds_left(caller), self.expired)
 
     def _catch_up(self, sent: "Future[None]") -> None:
         self._sent = None

@@ -70,9 +70,6 @@ class LiveHandler(BaseHandler):
             raise UnavailableError("A worker is stuck. Please restart this server.")
         self.write_json(Alive(status="alive"))
 
-    # Some load balancers probe without wanting a body.
-    head = get
-
 
 class ReadyHandler(BaseHandler):
     """The process takes work, and its database answers."""
@@ -100,5 +97,3 @@ class ReadyHandler(BaseHandler):
             raise UnavailableError("This server has not started yet.")
         await self.services.authenticator.ready()
         self.write_json(Ready(status="ready"))
-
-    head = get

@@ -2,11 +2,13 @@
 
 from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from everreach.documents import JobSummary, StatusDocument, whole_seconds
 from everreach.errors import (
     ConflictError,
+    DatabaseError,
     InvalidProviderError,
     JobNotFoundError,
     NotConfiguredError,
@@ -20,13 +22,19 @@ from everreach.tokens import Caller
 from handlers.base import BaseHandler
 from handlers.bodies import ContactOutcome, ContactPage, JobPage, Retried
 from handlers.operation import Answer, Tag, operation
-from handlers.params import JOB_ID, Choice, Whole
+from handlers.params import JOB_ID, Choice, Text, Whole
 from handlers.start import ConsentHandler
 from providers import REGISTRY
 from storage.ledger import ACTIONS
 
 _LIMIT: Final = Whole("limit", "The most on one page; more than 100 counts as 100.", 20, default=20, least=1, cap=100)
 _OFFSET: Final = Whole("offset", "How many to leave out from the beginning.", 0, default=0)
+_JOB_BEFORE: Final = Text(
+    "after", "The id of the job behind which the page begins; `offset` counts from there.", JOB_ID.example
+)
+_CONTACT_BEFORE: Final = Text(
+    "after", "The `provider_contact_id` behind which the page begins; `offset` counts from there.", "people/c4521"
+)
 _PROVIDER: Final = Choice("provider", "Only jobs of this one.", "google", tuple(kind.name for kind in REGISTRY))
 _STATUS: Final = Choice("status", "Only jobs with this one.", "completed", tuple(Status))
 _ACTION: Final = Choice("action", "Only contacts of which this became.", "skipped", ACTIONS)
@@ -57,21 +65,25 @@ class ListHandler(JobHandler):
     @operation(
         "listJobs",
         Tag.JOBS,
-        takes=(_LIMIT, _OFFSET, _PROVIDER, _STATUS),
+        takes=(_LIMIT, _OFFSET, _JOB_BEFORE, _PROVIDER, _STATUS),
         answers=(Answer(200, "A page of jobs.", JobPage),),
         errors=_ALWAYS,
     )
-    async def get(self, caller: Caller, limit: int, offset: int, provider: str | None, status: str | None) -> None:
+    async def get(
+        self, caller: Caller, *, limit: int, offset: int, after: str | None, provider: str | None, status: str | None
+    ) -> None:
         """List your imports
 
-        The newest first. `total` counts what the filters leave; an offset past the end gives an empty page.
+        The newest first. `total` counts what the filters leave; an offset past the end gives an empty page. To read a
+        long list to its end, name the last job of a page as `after` of the next.
 
         600 in any minute for each person, together with `contacts`, `cancel` and `retry`.
         """
         await self.count(caller.user_id)
         query = {"user_id": caller.user_id, "provider": provider, "status": status}
         chosen = {name: value for name, value in query.items() if value is not None}
-        jobs, total = await self.services.jobs.history(chosen, limit, offset)
+        async with self.services.lanes.lane(caller.user_id):
+            jobs, total = await self.services.pages.jobs(chosen, limit, offset, after)
         self.write_json(JobPage(jobs=[JobSummary.of(job) for job in jobs], total=total, limit=limit, offset=offset))
 
 
@@ -88,7 +100,8 @@ class CancelHandler(JobHandler):
     async def post(self, job_id: str, caller: Caller) -> None:
         """Cancel an import
 
-        Ends a job that has not ended. Contacts that were imported stay.
+        Ends a job that has not ended. Contacts that were imported stay. The answer has the last counters, for which it
+        waits two seconds at most; they grow afterwards only where the job's worker is gone.
         """
         user_id = caller.user_id
         await self.job_of(user_id, job_id)
@@ -97,7 +110,14 @@ class CancelHandler(JobHandler):
             raise ConflictError
         self.services.runner.call_off(job_id)
         self.services.watch.offer(job)
-        self.write_json(StatusDocument.of(job))
+        self.write_json(await self._settled(job))
+
+    async def _settled(self, job: Job) -> msgspec.Raw | StatusDocument:
+        try:
+            return msgspec.Raw((await self.services.watch.view(job.id, job.user_id)).body)
+        except DatabaseError:
+            # It is cancelled all the same, and somebody settles it.
+            return StatusDocument.of(job)
 
 
 class RetryHandler(ConsentHandler, JobHandler):
@@ -145,20 +165,26 @@ class ContactsHandler(JobHandler):
     @operation(
         "listContacts",
         Tag.JOBS,
-        takes=(JOB_ID, _LIMIT, _OFFSET, _ACTION),
+        takes=(JOB_ID, _LIMIT, _OFFSET, _CONTACT_BEFORE, _ACTION),
         answers=(Answer(200, "A page of outcomes.", ContactPage),),
         errors=_OF_A_JOB,
     )
-    async def get(self, job_id: str, caller: Caller, limit: int, offset: int, action: str | None) -> None:
+    async def get(
+        self, job_id: str, caller: Caller, *, limit: int, offset: int, after: str | None, action: str | None
+    ) -> None:
         """What became of each contact
 
         One row for each contact that the provider sent: created, skipped or failed, and why. A contact is skipped as
         `duplicate` where the person has one with that e-mail address already, as `no_email` where it has none, and as
         `unusable_email` where it has only some that are no addresses (a remark, a name that leads to nobody outside a
         company); it fails where the provider sent something that cannot be read or stored.
+
+        To read them all, name the last contact of a page as `after` of the next: an `offset` costs the more the larger
+        it is. Of one person two pages are looked up at once and twenty wait; more are 429.
         """
         job = await self.job_of(caller.user_id, job_id)
-        rows, total = await self.services.ledger.page(job, action, limit, offset)
+        async with self.services.lanes.lane(caller.user_id):
+            rows, total = await self.services.pages.contacts(job, action, limit, offset, after)
         contacts = [_outcome(row) for row in rows]
         self.write_json(ContactPage(contacts=contacts, total=total, limit=limit, offset=offset))
 

@@ -20,7 +20,7 @@ import msgspec
 
 from everreach.errors import ApiError, BadRequestError, KeysAwayError, PayloadTooLargeError, UnauthorizedError
 from handlers.base import BaseHandler
-from handlers.params import Given, Parameter
+from handlers.params import Given, Parameter, Sent
 
 EVERYWHERE: Final = (BadRequestError, PayloadTooLargeError, ApiError)
 """What may befall any request: a body that cannot be read, one that is too large, and a fault of ours."""
@@ -85,10 +85,12 @@ def operation(
     possible = errors if whatever_comes else (*common, *errors)
 
     readers = [(parameter.keyword, parameter.read) for parameter in takes if isinstance(parameter, Given)]
+    form = any(isinstance(parameter, Sent) for parameter in takes)
 
     def described(method: Method) -> Method:
         @wraps(method)
         async def called(handler: BaseHandler, *path: str) -> None:
+            handler.receive(form=form)
             given: dict[str, Any] = {} if anyone else {"caller": await handler.caller()}
             for keyword, read in readers:
                 given[keyword] = read(handler.request)

@@ -13,7 +13,7 @@ from everreach.errors import BadRequestError
 _MOST: Final = 999_999_999_999_999
 # More digits than these are no page of anything, and would not fit the database's integers for long.
 _WHOLE = re.compile(r"[0-9]{1,15}")
-_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Seconds(Given):
     @property
     def schema(self) -> dict[str, Any]:
         """Decimal digits, without an exponent."""
-        return {"type": "number", "minimum": 0, "maximum": _MOST, "default": 0}
+        return {"type": "number", "minimum": 0, "default": 0}
 
     def read(self, request: HTTPServerRequest) -> float:
         """The seconds."""
@@ -133,6 +133,14 @@ class Choice(Given):
         if given is not None and given not in self.choices:
             raise BadRequestError(f"The parameter {self.name} must be one of: {', '.join(self.choices)}.")
         return given
+
+
+class Text(Given):
+    """Any text."""
+
+    def read(self, request: HTTPServerRequest) -> str | None:
+        """The text, None where there is none."""
+        return self.text(request)
 
 
 class Sent(Given):

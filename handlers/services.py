@@ -1,7 +1,7 @@
 """What the handlers are given: the whole inside of the server, made once in everreach/app.py."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from everreach.config import Config
@@ -13,9 +13,10 @@ from everreach.tokens import Authenticator
 from everreach.vault import Vault
 from everreach.watch import Watch
 from handlers.followers import Followers
+from handlers.lanes import Lanes
 from providers.base import Provider
 from storage.jobs import JobStore
-from storage.ledger import Ledger
+from storage.pages import Pages
 from storage.rate_limits import RateLimits
 
 
@@ -27,7 +28,7 @@ class Services:
     authenticator: Authenticator
     limits: RateLimits
     jobs: JobStore
-    ledger: Ledger
+    pages: Pages
     providers: Mapping[str, Provider]
     vault: Vault
     states: StateMaker
@@ -39,3 +40,4 @@ class Services:
     ping: Callable[[], Awaitable[None]]
     describe: Callable[[], dict[str, Any]]
     """Makes the API's description."""
+    lanes: Lanes = field(default_factory=Lanes)

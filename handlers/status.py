@@ -1,6 +1,7 @@
 """Status: one job now, or as soon as it has changed. Every client asks every two seconds: it must cost little."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -15,7 +16,8 @@ from handlers.base import BaseHandler
 from handlers.operation import Answer, Tag, operation
 from handlers.params import JOB_ID, Header, Seconds, Whole
 
-LONGEST_WAIT_SECONDS: Final = 60.0
+LONGEST_WAIT_SECONDS: Final = 45.0
+"""Proxies cut a line on which nothing comes after 50 or 60 seconds."""
 
 FOLLOWING: Final = (JobNotFoundError, TooManyRequestsError, UnavailableError)
 """What may befall whoever asks for the state of a job."""
@@ -24,7 +26,7 @@ _SINCE: Final = Whole(
     "since", "The version that the client knows already. Without one nothing is waited for.", 7, default=-1
 )
 _WAIT: Final = Seconds(
-    "wait", "For how many seconds to wait for a version above `since`, without an exponent; above 60 counts as 60.", 30
+    "wait", "For how many seconds to wait for a version above `since`, without an exponent; above 45 counts as 45.", 30
 )
 _KNOWN: Final = Header("If-None-Match", "The `ETag` of the last answer.", '"7"')
 _TAG: Final = {"ETag": "The version, in quotation marks."}
@@ -71,6 +73,11 @@ class Alarm:
         self._timer.cancel()
 
 
+def seconds_left(caller: Caller) -> float:
+    """How long what the caller's token allows may still be held."""
+    return max(0.0, caller.expires_at - time.time())
+
+
 class StatusHandler(ViewHandler):
     """The job now; with `since` and `wait` a long-poll."""
 
@@ -92,14 +99,14 @@ class StatusHandler(ViewHandler):
 
         Without parameters the job as it is. With `since` and `wait` a long-poll: it answers as soon as the job's
         version is greater than `since`, at once where the job has ended, and with the unchanged job when the time is
-        up.
+        up or the token expires. HEAD never waits.
 
         An import runs while its status is `fetching` or `processing`, also while it waits for a worker or for the
         provider. 60 in any minute for each person; a long-poll counts once.
         """
         view = await self.admit(job_id, caller)
-        if wait and not view.ended and view.version <= since:
-            view = await self._next(job_id, caller, since, min(wait, LONGEST_WAIT_SECONDS))
+        if wait and not view.ended and view.version <= since and self.request.method == "GET":
+            view = await self._next(job_id, caller, since, min(wait, LONGEST_WAIT_SECONDS, seconds_left(caller)))
         self._answer(view, known=if_none_match is not None)
 
     def on_connection_close(self) -> None:
@@ -147,7 +154,7 @@ class _Wait:
         self.leave()
 
     def beat(self) -> None:
-        """A client that asks for a minute at most needs no sign of life."""
+        """A client that waits for less than a minute needs no sign of life."""
 
     def leave(self) -> None:
         if not self.over.done():

@@ -7,12 +7,13 @@ from functools import lru_cache
 from typing import Final
 
 from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketHandler, _WebSocketParams
 
 from everreach.documents import View
 from everreach.errors import ForbiddenError, UpgradeRequiredError
 from everreach.tokens import Caller
 from handlers.follow import FollowHandler
+from handlers.frames import StrictProtocol
 from handlers.operation import Answer, Tag, operation
 from handlers.params import JOB_ID, Header
 from handlers.status import FOLLOWING
@@ -76,6 +77,11 @@ class StreamHandler(FollowHandler, WebSocketHandler):
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """The word, never the token."""
         return _PROTOCOL if _PROTOCOL in subprotocols else None
+
+    def get_websocket_protocol(self) -> StrictProtocol:
+        """One that listens to no chatter; what asks for another version never gets here."""
+        params = _WebSocketParams(max_message_size=self.max_message_size)
+        return StrictProtocol(self, params)
 
     def check_origin(self, origin: str) -> bool:
         """Always: foreign ones were refused before."""
@@ -146,11 +152,12 @@ class StreamHandler(FollowHandler, WebSocketHandler):
             self.ws_connection.stream.close()
 
     def _refuse_what_is_no_handshake(self) -> None:
-        """As Tornado would, but in our own words."""
-        headers = self.request.headers
+        """As Tornado would, but in our own words. HTTP/1.0 knows no upgrade, and a HEAD wants none."""
+        headers, asked = self.request.headers, (self.request.method, self.request.version)
         connection = [part.strip().lower() for part in headers.get("Connection", "").split(",")]
         if not (
-            headers.get("Upgrade", "").lower() == "websocket"
+            asked == ("GET", "HTTP/1.1")
+            and headers.get("Upgrade", "").lower() == "websocket"
             and "upgrade" in connection
             and headers.get("Sec-WebSocket-Version") == "13"
             and headers.get("Sec-WebSocket-Key")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 
 from everreach.job import ENDS, Job, Status
 from everreach.oauth_state import State
@@ -23,10 +23,8 @@ from storage.arrows import (
     quietly,
 )
 from storage.consents import AGAIN, ConsentStore, failed
-from storage.mongo import PATIENCE_MS, prompt, translated
+from storage.mongo import prompt, translated
 from storage.unreadable import readable
-
-_NEWEST = (("created_at", DESCENDING), ("_id", ASCENDING))
 
 
 class JobStore(ConsentStore):
@@ -121,16 +119,6 @@ class JobStore(ConsentStore):
         By their ids; None for one that cannot be read.
         """
         return {one["_id"]: if_readable(one) async for one in self._shown.find({"_id": {"$in": job_ids}}, SHOWN)}
-
-    @prompt
-    async def history(self, query: dict[str, str], limit: int, offset: int) -> tuple[list[Job], int]:
-        """A page of the jobs that match, newest first, and how many match in all. `query` holds the user_id.
-
-        One that cannot be read is counted and left out.
-        """
-        found = self._shown.find(query, SHOWN, sort=_NEWEST, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
-        jobs = [job async for document in found if (job := if_readable(document))]
-        return jobs, await self._shown.count_documents(query, maxTimeMS=PATIENCE_MS)
 
     @translated
     async def due(self, statuses: frozenset[Status], limit: int, but: Sequence[str] = ()) -> list[Job]:

@@ -8,23 +8,17 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING
 
 from everreach.errors import DatabaseError
 from everreach.job import Job, Lease, Tally
 from everreach.pace import paced
 from storage.bulk import UNENCODABLE, Template, insert_all
 from storage.indexes import LEDGER
-from storage.mongo import PATIENCE_MS, Database, Document, prompt, translated
+from storage.mongo import Database, Document, translated
 
 ACTIONS: Final = ("created", "updated", "skipped", "failed")
 
 _COUNTED: Final = ("created", "skipped", "failed")
-_SHOWN: Final = (
-    *("provider_contact_id", "action", "skip_reason", "error_message"),
-    *("contact_id", "display_name", "created_at"),
-)
-_ORDER: Final = [(name, ASCENDING) for name in ("user_id", "import_job_id", "action", "page", "_id")]
 _REFUSED: Final = f"The database takes no row of some contacts into {LEDGER}; look for validators and further indexes."
 _RAW_LIMIT: Final = 65536  # Bytes of an entry as received that a row keeps; a longer one is left out.
 
@@ -133,14 +127,6 @@ class Ledger:
     async def withdraw(self, job: Job) -> None:
         """Delete the job's rows: its person was erased while a worker still wrote."""
         await self._rows.delete_many(_of(job))
-
-    @prompt
-    async def page(self, job: Job, action: str | None, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """A page of rows, grouped by action and in order of arrival, and how many there are in all."""
-        query = {**_of(job), "action": action or {"$in": list(ACTIONS)}}
-        shown = {**dict.fromkeys(_SHOWN, 1), "_id": 0}
-        found = self._rows.find(query, shown, sort=_ORDER, skip=offset, limit=limit, max_time_ms=PATIENCE_MS)
-        return [row async for row in found], await self._rows.count_documents(query, maxTimeMS=PATIENCE_MS)
 
     async def _write(self, job: Job, rows: Sequence[Row], check: Callable[[], None] | None = None) -> set[int]:
         """Write the rows that are not there yet; returns the places of those that are.

@@ -28,7 +28,7 @@ def check_documented(method: str, url: str, status: int, headers: Mapping[str, s
     asked = f"{method} {urlsplit(url).path[:200]} answered {status}"
     if item is None:
         return  # Not of the API.
-    operation = item.get(method.lower())
+    operation = item.get("get" if method == "HEAD" else method.lower())
     if operation is None:
         _check_no_operation(asked, item, method, status, headers, body)
         return
@@ -52,7 +52,7 @@ def _check_no_operation(
     if method == "OPTIONS" or (redirects and status == 302):
         return  # A preflight; or the callback, which ends in the app whatever comes.
     assert status == 405, f"{asked}, which its description does not know"
-    known = {name.upper() for name in item}
+    known = {name.upper() for name in item} | ({"HEAD"} if "get" in item else set())
     assert set(headers["Allow"].split(", ")) == {*known, "OPTIONS"}, asked
     if method != "HEAD":
         _check_body(asked, json.dumps(ERROR), body)

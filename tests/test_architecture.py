@@ -17,11 +17,9 @@ SANDBOX = "providers.sandbox"
 # From the roof to the ground. A module sees what is below it and its own group, never the other group of its layer.
 LAYERS: list[list[set[str]]] = [
     [
-        {
-            f"everreach.{name}"
-            for name in ("app", "__main__", "check", "demo", "demo_client", "process", "project", "workers")
-        }
-        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "heap", "stats")}
+        {f"everreach.{name}" for name in ("app", "__main__", "check", "demo", "demo_client", "process", "project")}
+        | {f"everreach.{name}" for name in ("commands", "keys", "erase", "heap", "listening", "server", "stats")}
+        | {"everreach.workers"}
     ],
     [{"handlers"}],
     [
@@ -49,7 +47,8 @@ LAYERS: list[list[set[str]]] = [
             f"everreach.{name}"
             for name in ("jwks", "logs", "oauth_state", "pace", "parting", "rests", "scan", "tokens", "vault")
         }
-        | {f"everreach.{name}" for name in ("cells", "metrics", "origins", "pulse", "scrape", "tracing", "waiting")}
+        | {f"everreach.{name}" for name in ("cells", "metrics", "origins", "pulse", "scrape", "seldom", "tracing")}
+        | {"everreach.waiting"}
     ],
     [{"everreach.errors"}],
 ]

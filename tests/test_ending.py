@@ -50,9 +50,8 @@ async def test_it_ends_in_time_in_the_middle_of_an_import(arguments: tuple[str, 
             await check_ends(server)
 
 
-@pytest.mark.parametrize("arguments", [(), ("--workers", "2")], ids=["one", "workers"])
-def test_it_ends_in_time_and_its_own_mongod_with_it(tmp_path: Path, data_dir: Path, arguments: tuple[str, ...]) -> None:
-    with serving(tmp_path, good(EVERREACH_DATA_DIR=str(data_dir), **HASTY), *arguments) as server:
+def test_it_ends_in_time_and_its_own_mongod_with_it(tmp_path: Path, data_dir: Path) -> None:
+    with serving(tmp_path, good(EVERREACH_DATA_DIR=str(data_dir), **HASTY)) as server:
         (mongod,) = mongods(data_dir)
         os.kill(mongod, signal.SIGSTOP)
         began = time.monotonic()

@@ -154,7 +154,7 @@ async def unforeseen(watched: Watched, provider: str, monkeypatch: pytest.Monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(world.node.services.jobs, "spend", broken)
-        patch.setattr(world.node.services.jobs, "history", broken)
+        patch.setattr(world.node.services.pages, "jobs", broken)
         await world.back(url)
         await world.api("GET", "/list", user)
     token = issue(SECRET, user, 3600)

@@ -3,7 +3,7 @@
 The files beside this one are the page; docs/console.md says what it may do and what keeps it safe.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -37,11 +37,12 @@ class ConsoleHandler(BaseHandler):
 
     frequent = True
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Say what a browser may do with the page: run what comes from here, call this server, and nothing else."""
-        super().prepare()
+        refusal = super().prepare()
         for name, value in _headers(self.services.config.next_public_base_url).items():
             self.set_header(name, value)
+        return refusal
 
     def get(self, name: str = PAGE) -> None:
         """The file; 304 for who has it already."""

@@ -18,7 +18,7 @@ from handlers.operation import Operation, Tag, operation_of
 
 Routes = Sequence[tuple[str, type[RequestHandler]]]
 
-_PREFLIGHT: Final = "OPTIONS"  # Every address answers it, for browsers only.
+_UNSAID: Final = {"HEAD", "OPTIONS"}  # The first is answered wherever GET is, the other everywhere, for browsers only.
 _TAGS: Final = {
     Tag.CONSENT: "From the tap on a button to the import on its way.",
     Tag.JOBS: "A person's imports, and what became of each contact.",
@@ -36,8 +36,8 @@ malformed one are the same 404.
 
 Every error is `{"error": "Short Title", "message": "one sentence a person can act on"}`, also 404 at an address that is
 nobody's and 405 for a method that an address does not know, with `Allow`. Every answer carries an `X-Request-Id`, under
-which the server's log has what went wrong. Rate limits are counted for each person; a 429 says in `Retry-After` after
-how many seconds to try again.
+which the server's log has what went wrong. Rate limits are counted for each person; a 429, like a 503, says in
+`Retry-After` after how many seconds to try again. HEAD is answered wherever GET is, and never waits.
 """
 
 
@@ -76,7 +76,7 @@ def undescribed(routes: Routes) -> list[str]:
 def _methods(routes: Routes) -> Iterator[tuple[str, str, Callable[..., Any]]]:
     """Each path with each method that is answered there, by its name in the document."""
     for path, handler in routes:
-        for name in sorted(set(known_methods(handler)) - {_PREFLIGHT}):
+        for name in sorted(set(known_methods(handler)) - _UNSAID):
             yield path, name.lower(), getattr(handler, name.lower())
 
 

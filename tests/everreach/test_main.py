@@ -69,14 +69,15 @@ def fetch(url: str, method: str = "GET", **headers: str) -> tuple[int, Any]:
 
 
 class Server:
-    """`everreach serve` as a process of its own."""
+    """`everreach serve` as a process of its own, which may have so many `files` open."""
 
-    def __init__(self, folder: Path, settings: dict[str, str], *arguments: str) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str], *arguments: str, files: str = "") -> None:
         self.origin = f"http://127.0.0.1:{settings['PORT']}"
         self.log = folder / "stderr.txt"
+        command = [sys.executable, "-m", "everreach", "serve", *arguments]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "everreach", "serve", *arguments],
+                ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command] if files else command,
                 cwd=folder,
                 env=environment(folder, **settings),
                 stdout=log,
@@ -100,8 +101,8 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, settings: dict[str, str], *arguments: str) -> Iterator[Server]:
-    server = Server(folder, settings, *arguments)
+def serving(folder: Path, settings: dict[str, str], *arguments: str, files: str = "") -> Iterator[Server]:
+    server = Server(folder, settings, *arguments, files=files)
     try:
         server.wait()
         yield server

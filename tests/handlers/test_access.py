@@ -40,6 +40,14 @@ async def test_the_log_names_the_route_and_nothing_that_a_stranger_typed(world: 
 
 
 @pytest.mark.gen_test
+async def test_a_method_that_nobody_knows_is_no_text_for_the_log(world: World, log_lines: list[str]) -> None:
+    for method in ("SECRET" * 1000, "BREW", "TRACE"):
+        await world.fetch(f"{world.origin}/secret", method)
+    assert all(" INFO handlers.access ? NotFoundHandler 404 " in line for line in log_lines)
+    assert len(log_lines) == 3
+
+
+@pytest.mark.gen_test
 async def test_the_log_names_the_job_where_it_is_one(world: World, log_lines: list[str]) -> None:
     user = new_user()
     job_id, page = await world.start("google", user)

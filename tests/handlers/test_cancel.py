@@ -1,10 +1,15 @@
 """Cancel: the person ends a job that has not ended."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
+from tornado.testing import bind_unused_port
 
+from everreach import followed
+from everreach.app import Node
+from everreach.errors import DatabaseAwayError
 from providers.sandbox.faults import Fault
 from tests.handlers.edge import (
     COUNTERS,
@@ -18,6 +23,7 @@ from tests.handlers.edge import (
     standing,
     until,
 )
+from tests.handlers.following import change, following, running_job, shown
 from tests.world import World, new_user
 
 BOTH = pytest.mark.parametrize("provider", PROVIDERS)
@@ -118,6 +124,132 @@ async def test_a_job_that_is_in_the_middle_stops_and_its_counters_are_what_stand
     await world.ended(await world.consent(provider, user, account="grace@sandbox.example"), user)
     assert world.sandbox.stats.pages["ada@sandbox.example"] <= pages + 1
     assert await world.stored(job_id) == job
+
+
+async def half_way(world: World, user: str, size: int = 50_000) -> str:
+    """A job of which some pages are committed, and the next is always under way."""
+    world.sandbox.latency = 0.02
+    job_id = await world.consent("google", user, size=size)
+
+    async def processing() -> bool:
+        return bool((await world.stored(job_id))["processed_contacts"])
+
+    await until(processing)
+    return job_id
+
+
+async def check_last_word(world: World, user: str, job: dict[str, Any]) -> None:
+    """What the cancelling answered is what stands in the database, then and at last."""
+    assert {name: job[name] for name in COUNTERS} == await standing(world, job["id"])
+    await settled(world, job["id"])
+    assert await world.status(job["id"], user) == job
+    await check_counters(world, await world.stored(job["id"]))
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a worker may take longer than people would wait."""
+    assert followed.SETTLING_SECONDS == 2
+    monkeypatch.setattr(followed, "SETTLING_SECONDS", 20.0)
+
+
+PATIENT = pytest.mark.usefixtures("patient")
+
+
+@PATIENT
+@pytest.mark.gen_test
+async def test_the_answer_has_the_last_counters(world: World) -> None:
+    user = new_user()
+    job_id = await half_way(world, user)
+    await check_last_word(world, user, await cancel(world, job_id, user))
+
+
+@PATIENT
+@pytest.mark.gen_test
+async def test_the_answer_has_the_last_counters_of_a_worker_elsewhere(world: World) -> None:
+    reserved, port = bind_unused_port()
+    reserved.close()
+    world.node.services.runner._limit = 0
+    async with Node(world.config.model_copy(update={"port": port})) as other:
+        user = new_user()
+        job_id = await half_way(world, user)
+        assert job_id in other.services.runner._turns
+        await check_last_word(world, user, await cancel(world, job_id, user))
+
+
+@PATIENT
+@pytest.mark.parametrize("kind", ["ws", "events"])
+@pytest.mark.gen_test
+async def test_the_last_that_followers_are_shown_are_the_last_counters(world: World, kind: str) -> None:
+    user = new_user()
+    job_id = await half_way(world, user)
+    async with shown(kind, world.origin, job_id, user) as line:
+        await line.next()
+        polling = asyncio.create_task(world.api("GET", f"/status/{job_id}?since=99999&wait=20", user))
+        await following(world.node, 2)
+        job = await cancel(world, job_id, user)
+        states = await line.to_the_end()
+    assert [state["status"] for state in states].count("cancelled") == 1
+    assert states[-1] == job == (await polling).json
+    await check_last_word(world, user, job)
+
+
+@PATIENT
+@pytest.mark.gen_test
+async def test_who_asks_meanwhile_waits_for_the_last_counters_too(world: World) -> None:
+    user = new_user()
+    job_id = await half_way(world, user)
+    cancelling = asyncio.create_task(cancel(world, job_id, user))
+    seen = []
+    while not cancelling.done():
+        seen.append(await world.status(job_id, user))
+    last = await cancelling
+    assert all(job == last for job in seen if job["status"] == "cancelled")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(followed, "SETTLING_SECONDS", 0.5)
+
+
+async def abandoned(world: World, user: str) -> str:
+    """A job whose worker is gone, and whose lease lasts for an hour."""
+    job_id = await running_job(world, user)
+    await change(world, job_id, fence=1, lease_owner="gone")
+    return job_id
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("kind", ["ws", "events"])
+@pytest.mark.gen_test
+async def test_where_the_worker_is_gone_nobody_waits_for_long_and_only_once(world: World, kind: str) -> None:
+    user = new_user()
+    job_id = await abandoned(world, user)
+    async with shown(kind, world.origin, job_id, user) as line:
+        await line.next()
+        began = time.monotonic()
+        job = await cancel(world, job_id, user)
+        assert time.monotonic() - began >= 0.5
+        assert (await line.to_the_end())[-1] == job
+    began = time.monotonic()
+    assert await world.status(job_id, user) == job
+    assert time.monotonic() - began < 0.4
+    assert "not_before" in await world.stored(job_id)
+
+
+@pytest.mark.gen_test
+async def test_a_database_that_goes_away_meanwhile_does_not_undo_the_cancel(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = new_user()
+    job_id = await abandoned(world, user)
+
+    async def away(*_: object) -> None:
+        raise DatabaseAwayError
+
+    monkeypatch.setattr(world.node.services.watch, "view", away)
+    answer = await world.api("POST", f"/jobs/{job_id}/cancel", user)
+    assert (answer.status, answer.json["status"]) == (200, "cancelled")
 
 
 @pytest.mark.settings(everreach_lease_seconds=60)

@@ -120,6 +120,20 @@ async def test_pages_join_without_a_seam(world: World) -> None:
 
 
 @pytest.mark.gen_test
+async def test_pages_behind_the_last_contact_join_without_a_seam(world: World) -> None:
+    user, other = new_user(), new_user()
+    job_id, others = await imported(world, "google", user), await imported(world, "google", other)
+    whole = names(await listed(world, job_id, user, limit=100)) + names(
+        await listed(world, job_id, user, limit=100, offset=100)
+    )
+    found = names(await listed(world, job_id, user, limit=60))
+    while page := names(await listed(world, job_id, user, limit=60, after=found[-1])):
+        found += page
+    assert found == whole
+    await check_parameters(world, user, f"/jobs/{job_id}/contacts", ["after=unknown", "after=", f"after={others}"])
+
+
+@pytest.mark.gen_test
 async def test_a_job_that_has_not_begun_has_none(world: World) -> None:
     user = new_user()
     job_id, _ = await world.start("google", user)

@@ -1,27 +1,33 @@
 """Server-sent events: the websocket's states for whoever cannot hold one, with ids to go on from."""
 
 import asyncio
+import re
+import shutil
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from everreach.app import Node
+from everreach.errors import TooManyRequestsError
 from everreach.tokens import issue
 from handlers.events import EventsHandler
-from tests.handlers.edge import NOT_FOUND, check_error, not_hers
+from tests.handlers.edge import NOT_FOUND, check_error, not_hers, raw_request
 from tests.handlers.following import (
+    change,
     complete,
     events,
     events_to_the_end,
     following,
     next_event,
+    path_of,
     running_job,
 )
 from tests.handlers.raw_line import SMALL, large_view, slow_line
-from tests.world import SECRET, World, new_user
+from tests.world import SECRET, World, bearer, new_user
 
 
 def check_stream(headers: Mapping[str, str]) -> None:
@@ -47,6 +53,33 @@ async def test_who_has_seen_the_end_is_told_not_to_come_again(world: World) -> N
         async with events(world.origin, job_id, user, **{"Last-Event-ID": seen}) as answer:
             assert answer.status == status
             assert [state["version"] for state in await events_to_the_end(answer)] == ([3] if status == 200 else [])
+    await following(world.node, 0)
+
+
+@pytest.mark.parametrize("wanted", ["keep-alive", "close"])
+@pytest.mark.gen_test
+async def test_to_http_1_0_the_end_of_the_line_is_the_end(world: World, wanted: str) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Connection": wanted, **bearer(user)}.items())
+    asking = raw_request(world, f"GET {path_of('events', job_id)} HTTP/1.0\r\n{lines}\r\n".encode())
+    reading = asyncio.create_task(asking)
+    await following(world.node, 1)
+    await complete(world, job_id)
+    head, _, body = (await reading).partition(b"\r\n\r\n")
+    assert b"connection: close" in head.lower()
+    assert b"transfer-encoding" not in head.lower()
+    assert [line for line in body.split(b"\n") if line.startswith(b"id")] == [b"id: 2", b"id: 3"]
+    assert body.endswith(b"}\n\n")
+
+
+@pytest.mark.gen_test
+async def test_a_head_sees_what_a_stream_would_say_of_itself_and_holds_nothing(world: World) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    answer = await world.api("HEAD", f"/status/{job_id}/events", user)
+    assert (answer.status, answer.body) == (200, b"")
+    check_stream(answer.headers)
     await following(world.node, 0)
 
 
@@ -128,3 +161,39 @@ async def test_a_slow_reader_gets_the_latest_state_and_nothing_grows(world: Worl
     assert (ids[0], ids[-1]) == (2, 2999)
     line.abort()
     await following(world.node, 0)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="the example is run by node (Debian: apt install nodejs)")
+@pytest.mark.gen_test
+async def test_the_documented_client_comes_back_as_eventsource_does_not(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    (example,) = re.findall(r"```js\n(.*?)```", page, re.DOTALL)
+    ours = example.replace("https://api.example.com", world.origin)
+    assert world.origin in ours
+    token = bearer(user)["Authorization"].removeprefix("Bearer ")
+    asked = f"followEvents(() => {token!r}, {job_id!r}, (job) => console.log(job.version, job.status))"
+    (tmp_path / "example.mjs").write_text(f"{ours}\nconsole.log((await {asked}).status);\n")
+    hit, refusals = world.node.services.limits.hit, [TooManyRequestsError(1)]
+
+    async def once_too_many(*request: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        await hit(*request)
+
+    monkeypatch.setattr(world.node.services.limits, "hit", once_too_many)
+    child = await asyncio.create_subprocess_exec("node", str(tmp_path / "example.mjs"), stdout=asyncio.subprocess.PIPE)
+    await following(world.node, 1)
+    assert refusals == []
+    # A server that stops ends the line, and the client comes again.
+    for one in list(world.node.services.followers._held):
+        one.leave()
+    await following(world.node, 0)
+    await change(world, job_id)
+    await following(world.node, 1)
+    await complete(world, job_id)
+    said, _ = await child.communicate()
+    assert said.decode().split("\n") == ["2 processing", "3 processing", "4 completed", "completed", ""]

@@ -108,7 +108,9 @@ async def test_ready_until_the_database_fails_and_again_afterwards(world: World)
     assert (ready.status, ready.json) == (200, {"status": "ready"})
     check_headers(ready)
     async with database_failing(world), asyncio.timeout(3):
-        check_error(await world.fetch(f"{world.origin}/readyz"), 503, "Service Unavailable")
+        away = await world.fetch(f"{world.origin}/readyz")
+    check_error(away, 503, "Service Unavailable")
+    assert int(away.headers["Retry-After"]) > 0
     assert (await world.fetch(f"{world.origin}/readyz")).status == 200
 
 

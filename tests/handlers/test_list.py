@@ -84,6 +84,17 @@ async def test_the_newest_is_first_and_pages_join_without_a_seam(world: World) -
 
 
 @pytest.mark.gen_test
+async def test_pages_behind_the_last_job_join_without_a_seam(world: World) -> None:
+    user = new_user()
+    jobs, (others,) = await started(world, user, 7), await started(world, new_user(), 1)
+    pages = [await listed(world, user, limit=3, after=after) for after in (jobs[2], jobs[5], jobs[6])]
+    assert [ids(page) for page in pages] == [jobs[3:6], jobs[6:], []]
+    assert {page["total"] for page in pages} == {7}
+    assert ids(await listed(world, user, provider=PROVIDERS[0], after=jobs[0])) == jobs[2::2]
+    await check_parameters(world, user, "/list", [f"after={others}", "after=unknown", "after="])
+
+
+@pytest.mark.gen_test
 async def test_jobs_of_one_moment_have_an_order_too(world: World) -> None:
     user = new_user()
     jobs = await started(world, user, 8)

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from everreach.tokens import issue
 from handlers import status
 from tests.handlers.edge import check_error, database_failing
 from tests.handlers.following import change, complete, following, knows, running_job
 from tests.handlers.raw_line import RawLine
 from tests.handlers.test_status import check_document
 from tests.storage.builders import failing
-from tests.world import Answer, World, bearer, new_user
+from tests.world import SECRET, Answer, World, bearer, new_user
 
 SOON = 10.0
 """Seconds that an answer may take on a busy machine; those that would be too late take twenty or sixty."""
@@ -92,19 +93,40 @@ async def test_when_the_time_is_up_the_job_comes_unchanged(world: World) -> None
 
 
 @pytest.mark.gen_test
-async def test_nobody_waits_longer_than_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert status.LONGEST_WAIT_SECONDS == 60
+async def test_nobody_waits_longer_than_proxies_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert status.LONGEST_WAIT_SECONDS == 45
     monkeypatch.setattr(status, "LONGEST_WAIT_SECONDS", 0.3)
     user = new_user()
     job_id = await running_job(world, user)
-    for wait in ("60.1", "999999999999999", "999999999999999.999"):
+    for wait in ("60.1", "999999999999999.999", "9" * 400):
         _, seconds = await timed(world, job_id, user, f"since=2&wait={wait}")
         assert 0.3 <= seconds < SOON
 
 
+@pytest.mark.gen_test
+async def test_nobody_waits_longer_than_their_token_is_good(world: World) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    token = {"Authorization": f"Bearer {issue(SECRET, user, 2)}"}
+    began = time.time()
+    answer = await world.api("GET", f"/status/{job_id}?since=2&wait=40", **token)
+    assert (answer.status, answer.json["version"]) == (200, 2)
+    assert time.time() < began + 10
+
+
+@pytest.mark.gen_test
+async def test_a_head_waits_for_nothing(world: World) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    began = time.time()
+    answer = await world.api("HEAD", f"/status/{job_id}?since=2&wait=40", user)
+    assert (answer.status, answer.body, answer.headers["Etag"]) == (200, b"", '"2"')
+    assert time.time() < began + 10
+
+
 BAD = ["-1", "1.5", "x", "", "1e3", "%2B1", "0x1", "1%20", "%00", "%ff", "NaN", "1" * 16, "\N{FULLWIDTH DIGIT ONE}"]
 BAD_QUERIES = [f"since={value}" for value in BAD]
-BAD_QUERIES += [f"wait={value}" for value in BAD if value != "1.5"]
+BAD_QUERIES += [f"wait={value}" for value in BAD if value not in {"1.5", "1" * 16}]
 BAD_QUERIES += ["wait=.5", "wait=5.", "wait=inf", "since=1&since=2", "wait=1&wait=1", "since=2&wait=x"]
 
 

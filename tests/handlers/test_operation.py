@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
-from everreach.errors import BadRequestError, ConflictError, UnauthorizedError
+from everreach.errors import BadRequestError, ConflictError, KeysAwayError, UnauthorizedError
 from handlers.base import BaseHandler
 from handlers.operation import EVERYWHERE, Answer, Tag, operation, operation_of
 from handlers.params import JOB_ID, Header, Whole
@@ -25,6 +25,9 @@ class Asked:
         )
         self.known = known
         self.got: dict[str, Any] = {}
+
+    def receive(self, *, form: bool) -> None:
+        assert not form
 
     async def caller(self) -> str:
         if not self.known:
@@ -78,7 +81,7 @@ def test_a_description_knows_what_may_go_wrong() -> None:
     took, told, sent = (operation_of(getattr(Asked, name)) for name in ("take", "tell", "send"))
     assert took is not None
     assert took.takes == (JOB_ID, LIMIT, LAST)
-    assert set(took.errors) == {*EVERYWHERE, UnauthorizedError, ConflictError}
+    assert set(took.errors) == {*EVERYWHERE, UnauthorizedError, KeysAwayError, ConflictError}
     assert told is not None
     assert set(told.errors) == set(EVERYWHERE)
     assert sent is not None

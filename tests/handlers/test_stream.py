@@ -11,7 +11,7 @@ from everreach.app import Node
 from everreach.tokens import issue
 from handlers import stream
 from handlers.stream import StreamHandler
-from tests.handlers.edge import NOT_FOUND, check_error, not_hers
+from tests.handlers.edge import NOT_FOUND, check_error, not_hers, raw_request
 from tests.handlers.following import (
     SECONDS,
     change,
@@ -19,12 +19,13 @@ from tests.handlers.following import (
     following,
     handshake,
     next_state,
+    path_of,
     running_job,
     states_to_the_end,
     websocket,
 )
 from tests.handlers.raw_line import SMALL, RawLine, large_view, slow_line
-from tests.world import SECRET, Answer, World, new_user
+from tests.world import SECRET, Answer, World, bearer, new_user
 
 FRONTEND = "https://app.everreach.example"
 
@@ -178,6 +179,18 @@ async def test_what_is_no_handshake_is_told_so_in_our_words(world: World) -> Non
     answer = await world.api("GET", f"/status/{job_id}/ws", user)
     check_error(answer, 426, "Upgrade Required")
     assert (answer.headers["Upgrade"], answer.headers["Sec-WebSocket-Version"]) == ("websocket", "13")
+
+
+@pytest.mark.gen_test
+async def test_http_1_0_knows_no_upgrade_and_a_head_wants_none(world: World) -> None:
+    user = new_user()
+    job_id = await running_job(world, user)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {**handshake("ws"), **bearer(user)}.items())
+    reply = await raw_request(world, f"GET {path_of('ws', job_id)} HTTP/1.0\r\n{lines}\r\n".encode())
+    assert reply.startswith(b"HTTP/1.1 426 ")
+    answer = await world.api("HEAD", f"/status/{job_id}/ws", user, **handshake("ws"))
+    assert (answer.status, answer.body) == (426, b"")
+    assert world.node.services.watch.followers == 0
 
 
 @pytest.mark.gen_test

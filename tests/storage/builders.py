@@ -21,6 +21,7 @@ from storage.jobs import JobStore
 from storage.leases import LeaseStore
 from storage.ledger import Ledger, Row
 from storage.mongo import Database, Document
+from storage.pages import Pages
 
 USER: Final = "3f1d3a4e-0c1c-4c5a-9a39-0d3f3f3f3f3f"
 STRANGER: Final = "77777777-0c1c-4c5a-9a39-0d3f3f3f3f3f"
@@ -83,6 +84,7 @@ class Stores:
     announce: bool = False
     jobs: JobStore = field(init=False)
     ledger: Ledger = field(init=False)
+    pages: Pages = field(init=False)
     contacts: ContactStore = field(init=False)
     leases: LeaseStore = field(init=False)
     other_node: LeaseStore = field(init=False)
@@ -92,6 +94,7 @@ class Stores:
         made = {
             "jobs": JobStore(self.database, announce=self.announce),
             "ledger": ledger,
+            "pages": Pages(self.database),
             "contacts": ContactStore(self.database, ledger),
             "leases": self.node("node-1"),
             "other_node": self.node("node-2"),

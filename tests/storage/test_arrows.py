@@ -56,7 +56,7 @@ ON_LEASES: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
 }
 TABLE: Final = {**ON_JOBS, **ON_LEASES}
 
-READS: Final = {"get", "these", "history", "due", "expired", "consented", "grants_beside"}
+READS: Final = {"get", "these", "due", "expired", "consented", "grants_beside"}
 BEGINNINGS: Final = {"create"}
 
 

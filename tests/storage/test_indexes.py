@@ -196,7 +196,7 @@ async def test_what_has_ended_for_good_costs_the_search_nothing(stores: Stores) 
 async def test_a_page_of_history_is_read_in_the_indexs_own_order(stores: Stores) -> None:
     for user in (USER, STRANGER) * 5:
         await stores.waiting(user)
-    page, count = await watched(stores.database, JOBS, stores.jobs.history({"user_id": USER}, 2, 1))
+    page, count = await watched(stores.database, JOBS, stores.pages.jobs({"user_id": USER}, 2, 1))
     assert (await used(stores.database, page), await used(stores.database, count)) == ({"history"}, {"history"})
     assert page["docsExamined"] <= 3
     assert count["docsExamined"] == 0
@@ -229,10 +229,37 @@ async def test_counting_a_page_while_recovering_reads_no_row(stores: Stores) -> 
 @pytest.mark.gen_test
 async def test_a_page_of_rows_reads_only_the_rows_up_to_it(stores: Stores, action: str | None) -> None:
     lease = await ledger_of(stores)
-    page, count = await watched(stores.database, LEDGER, stores.ledger.page(lease.job, action, 2, 1))
+    page, count = await watched(stores.database, LEDGER, stores.pages.contacts(lease.job, action, 2, 1))
     assert (await used(stores.database, page), await used(stores.database, count)) == ({"outcome"}, {"outcome"})
     assert page["docsExamined"] <= 4
     assert count["docsExamined"] == 0
+
+
+@pytest.mark.parametrize("action", [None, "created", "skipped"])
+@pytest.mark.gen_test
+async def test_a_page_behind_a_row_reads_neither_what_comes_before_nor_another_job(
+    stores: Stores, action: str | None
+) -> None:
+    lease = await ledger_of(stores)
+    await stores.commit(await stores.leased(), people(*map(str, range(50))))
+    (*_, last), total = await stores.pages.contacts(lease.job, action, 100, 0)
+    (second, *_), _ = await stores.pages.contacts(lease.job, action, 100, total - 2)
+    for row, left in ((last, 0), (second, 1)):
+        reading = stores.pages.contacts(lease.job, action, 20, 0, row["provider_contact_id"])
+        *_, named, page = await watched(stores.database, LEDGER, reading)
+        assert (await used(stores.database, named), await used(stores.database, page)) == ({"once"}, {"outcome"})
+        # The one that is named is skipped, and the index is read no further than the job's own entries.
+        assert (page["nreturned"], page["keysExamined"]) == (left, 1 + left)
+
+
+@pytest.mark.gen_test
+async def test_a_page_behind_a_job_reads_neither_what_comes_before_nor_another_person(stores: Stores) -> None:
+    for user in (USER, STRANGER) * 5:
+        await stores.waiting(user)
+    jobs, _ = await stores.pages.jobs({"user_id": USER}, 20, 0)
+    reading = stores.pages.jobs({"user_id": USER}, 20, 0, jobs[3].id)
+    _, page, _ = await watched(stores.database, JOBS, reading)
+    assert (await used(stores.database, page), page["nreturned"], page["keysExamined"]) == ({"history"}, 1, 2)
 
 
 @pytest.mark.gen_test

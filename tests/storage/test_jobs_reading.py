@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from everreach.cursor import Cursor
 from everreach.errors import DatabaseAwayError
 from everreach.job import Job, Status
-from storage import jobs as module
+from storage import pages as module
 from storage.indexes import JOBS
 from storage.mongo import Document
 from tests.storage.builders import LONG_AGO, NO_TOKENS, STRANGER, TOKENS, USER, Stores
@@ -42,7 +42,7 @@ async def test_a_field_of_a_later_version_is_no_hindrance(stores: Stores) -> Non
 async def test_whoever_only_looks_is_given_no_secret_and_no_cursor(stores: Stores) -> None:
     job = await stores.fetching()
     await stores.put(job.id, cursor={"position": "a long way"}, pkce_verifier="sealed")
-    (listed,), _ = await stores.jobs.history({"user_id": USER}, 1, 0)
+    (listed,), _ = await stores.pages.jobs({"user_id": USER}, 1, 0)
     one = (await stores.jobs.these([job.id]))[job.id]
     assert listed == one == await stores.jobs.get(job.id, USER) == shown(job)
     (due,) = await stores.jobs.due(frozenset({Status.FETCHING}), 1)
@@ -78,7 +78,7 @@ def ids_of(jobs: list[Job]) -> list[str]:
 async def test_history_is_newest_first_and_only_ones_own(stores: Stores) -> None:
     ids = await history_of(stores, *[("google", Status.COMPLETED)] * 4)
     await stores.waiting(STRANGER)
-    jobs, total = await stores.jobs.history({"user_id": USER}, 20, 0)
+    jobs, total = await stores.pages.jobs({"user_id": USER}, 20, 0)
     assert (ids_of(jobs), total) == (ids, 4)
 
 
@@ -88,7 +88,7 @@ async def test_history_comes_in_pages_that_neither_overlap_nor_leave_out(stores:
     # Those that began at the very same moment have an order of their own, or a page could repeat one.
     for job_id in ids:
         await stores.put(job_id, created_at=LONG_AGO)
-    pages = [await stores.jobs.history({"user_id": USER}, 2, offset) for offset in (0, 2, 4)]
+    pages = [await stores.pages.jobs({"user_id": USER}, 2, offset) for offset in (0, 2, 4)]
     assert [len(jobs) for jobs, _ in pages] == [2, 2, 1]
     assert sorted(job.id for jobs, _ in pages for job in jobs) == sorted(ids)
     assert {total for _, total in pages} == {5}
@@ -97,9 +97,9 @@ async def test_history_comes_in_pages_that_neither_overlap_nor_leave_out(stores:
 @pytest.mark.gen_test
 async def test_a_page_past_the_end_is_empty_and_still_tells_the_total(stores: Stores) -> None:
     await history_of(stores, *[("google", Status.FAILED)] * 3)
-    assert await stores.jobs.history({"user_id": USER}, 20, 3) == ([], 3)
-    assert await stores.jobs.history({"user_id": USER}, 20, 999_999_999_999_999) == ([], 3)
-    assert await stores.jobs.history({"user_id": STRANGER}, 20, 0) == ([], 0)
+    assert await stores.pages.jobs({"user_id": USER}, 20, 3) == ([], 3)
+    assert await stores.pages.jobs({"user_id": USER}, 20, 999_999_999_999_999) == ([], 3)
+    assert await stores.pages.jobs({"user_id": STRANGER}, 20, 0) == ([], 0)
 
 
 @pytest.mark.gen_test
@@ -109,7 +109,7 @@ async def test_a_history_that_takes_too_long_ends_in_the_database_too(
     await history_of(stores, ("google", Status.COMPLETED))
     monkeypatch.setattr(module, "PATIENCE_MS", 300)
     with pytest.raises(DatabaseAwayError):
-        await stores.jobs.history({"user_id": USER, "$where": "sleep(20000) || true"}, 20, 0)
+        await stores.pages.jobs({"user_id": USER, "$where": "sleep(20000) || true"}, 20, 0)
     under_way = {"$match": {"ns": f"{stores.database.name}.{JOBS}", "active": True}}
     assert not await stores.database.client.admin.aggregate([{"$currentOp": {}}, under_way]).to_list(None)
 
@@ -134,7 +134,7 @@ async def test_history_filters_and_counts_what_it_filtered(
         ("google", Status.COMPLETED),
         ("microsoft", Status.FAILED),
     )
-    jobs, total = await stores.jobs.history({"user_id": USER, **query}, 20, 0)
+    jobs, total = await stores.pages.jobs({"user_id": USER, **query}, 20, 0)
     assert (ids_of(jobs), total) == ([ids[place] for place in places], len(places))
 
 
@@ -177,7 +177,7 @@ async def test_what_has_ended_for_good_is_never_due_again(stores: Stores) -> Non
     await stores.abandon(late.job_id)
     await stores.jobs.expire(late.job_id, USER)
     # Not even with a clock that is centuries ahead: the field is not there at all.
-    jobs, total = await stores.jobs.history({"user_id": USER}, 20, 0)
+    jobs, total = await stores.pages.jobs({"user_id": USER}, 20, 0)
     assert total == 4
     assert not any(["not_before" in await stores.stored(job.id) for job in jobs])
     assert await stores.jobs.due(frozenset(Status), 10) == []

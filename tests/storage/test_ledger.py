@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from everreach.contact import Entry
 from everreach.errors import DatabaseAwayError, DatabaseError
 from everreach.job import Lease, Tally
-from storage import ledger
+from storage import pages as pages_module
 from storage.indexes import LEDGER
 from tests.storage.builders import STRANGER, USER, Stores, contact, entry, people, unreadable
 
@@ -106,13 +106,13 @@ async def test_the_counters_follow_from_the_rows(stores: Stores) -> None:
 async def test_a_job_without_rows_counts_nothing(stores: Stores) -> None:
     lease = await stores.leased()
     assert set((await stores.ledger.count(lease.job)).values()) == {0}
-    assert await stores.ledger.page(lease.job, None, 20, 0) == ([], 0)
+    assert await stores.pages.contacts(lease.job, None, 20, 0) == ([], 0)
 
 
 @pytest.mark.gen_test
 async def test_rows_are_shown_by_action_and_in_order_of_arrival(stores: Stores) -> None:
     lease = await three_pages(stores)
-    rows, total = await stores.ledger.page(lease.job, None, 20, 0)
+    rows, total = await stores.pages.contacts(lease.job, None, 20, 0)
     names = [f"{name}-{number}" for name in ("ada", "odd", "mute") for number in range(3)]
     assert ([row["provider_contact_id"] for row in rows], total) == (names, 9)
     assert [row["action"] for row in rows] == ["created"] * 3 + ["failed"] * 3 + ["skipped"] * 3
@@ -123,14 +123,14 @@ async def test_within_a_page_the_providers_own_order_is_kept(stores: Stores) -> 
     lease = await stores.leased()
     names = [f"person-{number}" for number in (5, 3, 9, 1, 7, 2)]
     await stores.commit(lease, people(*names))
-    rows, _ = await stores.ledger.page(lease.job, "created", 20, 0)
+    rows, _ = await stores.pages.contacts(lease.job, "created", 20, 0)
     assert [row["provider_contact_id"] for row in rows] == names
 
 
 @pytest.mark.gen_test
 async def test_a_row_shows_what_the_contract_names_and_nothing_else(stores: Stores) -> None:
     lease = await three_pages(stores)
-    rows, _ = await stores.ledger.page(lease.job, None, 20, 0)
+    rows, _ = await stores.pages.contacts(lease.job, None, 20, 0)
     assert all(row.keys() == SHOWN for row in rows)
     assert isinstance(rows[0]["contact_id"], ObjectId)
 
@@ -139,27 +139,27 @@ async def test_a_row_shows_what_the_contract_names_and_nothing_else(stores: Stor
 @pytest.mark.gen_test
 async def test_rows_can_be_filtered_by_action(stores: Stores, action: str, name: str) -> None:
     lease = await three_pages(stores)
-    rows, total = await stores.ledger.page(lease.job, action, 2, 0)
+    rows, total = await stores.pages.contacts(lease.job, action, 2, 0)
     assert ([row["provider_contact_id"] for row in rows], total) == ([f"{name}-0", f"{name}-1"], 3)
-    assert await stores.ledger.page(lease.job, "updated", 2, 0) == ([], 0)
+    assert await stores.pages.contacts(lease.job, "updated", 2, 0) == ([], 0)
 
 
 @pytest.mark.gen_test
 async def test_rows_come_in_pages_that_neither_overlap_nor_leave_out(stores: Stores) -> None:
     lease = await three_pages(stores)
-    whole, _ = await stores.ledger.page(lease.job, None, 100, 0)
-    pages = [await stores.ledger.page(lease.job, None, 2, offset) for offset in range(0, 12, 2)]
+    whole, _ = await stores.pages.contacts(lease.job, None, 100, 0)
+    pages = [await stores.pages.contacts(lease.job, None, 2, offset) for offset in range(0, 12, 2)]
     assert [row for rows, _ in pages for row in rows] == whole
     assert [len(rows) for rows, _ in pages] == [2, 2, 2, 2, 1, 0]
     assert {total for _, total in pages} == {9}
-    assert await stores.ledger.page(lease.job, None, 100, 999_999_999_999_999) == ([], 9)
+    assert await stores.pages.contacts(lease.job, None, 100, 999_999_999_999_999) == ([], 9)
 
 
 @pytest.mark.gen_test
 async def test_nobody_sees_another_persons_rows(stores: Stores) -> None:
     lease = await three_pages(stores)
     await stores.database[LEDGER].update_many({}, {"$set": {"user_id": STRANGER}})
-    assert await stores.ledger.page(lease.job, None, 20, 0) == ([], 0)
+    assert await stores.pages.contacts(lease.job, None, 20, 0) == ([], 0)
     assert (await stores.ledger.count(lease.job))["processed_contacts"] == 0
 
 
@@ -174,10 +174,10 @@ async def test_the_rows_of_another_page_are_not_counted_again_while_recovering(s
 @pytest.mark.gen_test
 async def test_rows_that_take_too_long_end_in_the_database_too(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     lease = await three_pages(stores)
-    monkeypatch.setattr(ledger, "PATIENCE_MS", 300)
-    monkeypatch.setattr(ledger, "_of", lambda job: {"user_id": job.user_id, "$where": "sleep(20000) || true"})
+    monkeypatch.setattr(pages_module, "PATIENCE_MS", 300)
+    monkeypatch.setattr(pages_module, "_of", lambda job: {"user_id": job.user_id, "$where": "sleep(20000) || true"})
     with pytest.raises(DatabaseAwayError):
-        await stores.ledger.page(lease.job, None, 20, 0)
+        await stores.pages.contacts(lease.job, None, 20, 0)
     under_way = {"$match": {"ns": f"{stores.database.name}.{LEDGER}", "active": True}}
     assert not await stores.database.client.admin.aggregate([{"$currentOp": {}}, under_way]).to_list(None)
 

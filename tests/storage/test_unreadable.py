@@ -58,7 +58,7 @@ async def test_some_can_be_left_out(stores: Stores) -> None:
 async def test_history_leaves_out_what_cannot_be_read(stores: Stores) -> None:
     strange, plain = [await stores.fetching() for _ in range(2)]
     await stores.put(strange.id, started_at="invented later")
-    jobs, _ = await stores.jobs.history({"user_id": USER}, 20, 0)
+    jobs, _ = await stores.pages.jobs({"user_id": USER}, 20, 0)
     assert ids_of(jobs) == [plain.id]
     with pytest.raises(ValidationError):
         await stores.jobs.get(strange.id, USER)
