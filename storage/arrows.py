@@ -31,6 +31,9 @@ _AS_IT_STANDS = {
         "imported_contacts",
         "skipped_contacts",
         "failed_contacts",
+        "updated_contacts",
+        "deleted_contacts",
+        "notice",
         "error_message",
         "completed_at",
     )

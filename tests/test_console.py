@@ -256,7 +256,7 @@ def test_without_a_token_the_page_asks_for_one(world: World, browser: Browser, p
     browser.open(f"{world.origin}/console")
     for wrong, sentence in (
         ("no token", "This is no access token: one has three parts with dots between them."),
-        (person.token(-1), "Please sign in: a valid bearer token is required."),
+        (person.token(-60), "Please sign in: a valid bearer token is required."),
     ):
         browser.see("#token").send_keys(wrong, Keys.ENTER)
         browser.see("#sign-in-reason", sentence)

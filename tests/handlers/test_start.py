@@ -172,7 +172,7 @@ async def test_without_a_good_token_nobody_starts_anything(world: World) -> None
         "basic": {"Authorization": "Basic dXNlcjpwYXNz"},
         "noise": {"Authorization": "Bearer noise"},
         "wrong key": {"Authorization": f"Bearer {issue('w' * 40, user, 3600)}"},
-        "expired": {"Authorization": f"Bearer {issue(SECRET, user, -1)}"},
+        "expired": {"Authorization": f"Bearer {issue(SECRET, user, -60)}"},
         "anon key": {"Authorization": f"Bearer {issue(SECRET, user, 3600, role='anon')}"},
         "no bearer": {"Authorization": bearer(user)["Authorization"].removeprefix("Bearer ")},
     }

@@ -62,9 +62,9 @@ class ProviderContract:
     refusing: ClassVar[tuple[str, ...]]
     """Scopes with which they may not: what is left when a person unticks the contacts."""
 
-    issuers: ClassVar[tuple[str, ...]]
+    issuers: ClassVar[tuple[str, ...]] = ()
     """What the provider calls itself where it sends people back."""
-    other_issuers: ClassVar[tuple[str, ...]]
+    other_issuers: ClassVar[tuple[str, ...]] = ()
     """What is nearly that."""
 
     account_url: ClassVar[str]
