@@ -43,11 +43,14 @@ class Process:
         self._environment = {**os.environ, **environment}
         self._errors = asyncio.subprocess.DEVNULL
 
-    def confine(self, files: int, log: int) -> None:
-        """Have it start with half of so many files as its limit, which it may raise to all, and log to that file."""
+    def confine(self, files: int) -> None:
+        """Have it start with half of so many files as its limit, which it may raise to all of them."""
         limited = f'ulimit -Sn {files // 2}; ulimit -Hn {files}; exec "$0" "$@"'
         self._command = ("/bin/sh", "-c", limited, *self._command)
-        self._errors = log
+
+    def log_to(self, file: int) -> None:
+        """Have it write what it complains of there, and not nowhere."""
+        self._errors = file
 
     async def __aenter__(self) -> Self:
         self.child = await asyncio.create_subprocess_exec(

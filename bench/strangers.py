@@ -141,7 +141,8 @@ class Strangers:
     async def _chatter(self, name: str, job: tuple[str, str], said: bytes) -> None:
         """Open a websocket and say that five times a second, until it is closed; then open the next."""
         while True:
-            with suppress(OSError, EOFError, TimeoutError):
+            # A loop of uv's raises RuntimeError where a connection has been closed meanwhile.
+            with suppress(OSError, EOFError, TimeoutError, RuntimeError):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.plan.port)
                 try:
                     writer.write(upgrade(f"/status/{job[0]}/ws", job[1]))
@@ -185,6 +186,8 @@ async def main(plan: Plan) -> Told:
     loop.call_later(plan.seconds, over.set)
     coming = asyncio.create_task(strangers.come())
     await asyncio.wait({coming, asyncio.create_task(over.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if coming.done():
+        coming.result()
     coming.cancel()
     return Told({name: dict(answers) for name, answers in strangers.answers.items()})
 

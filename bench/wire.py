@@ -41,7 +41,8 @@ async def exchange(port: int, said: bytes, patience: float = 10.0) -> tuple[str,
                 writer.close()
     except TimeoutError:
         return "late", b""
-    except OSError:
+    except (OSError, RuntimeError):
+        # A loop of uv's raises RuntimeError where a connection has been closed meanwhile.
         return "closed", b""
 
 
