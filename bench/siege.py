@@ -101,7 +101,7 @@ class Siege:
 
     def _log_sizes(self) -> tuple[int, int]:
         self._log.seek(0)
-        sizes = [(len(line), b" handlers.access " in line) for line in self._log]
+        sizes = [(len(line), b" handlers.access_log " in line) for line in self._log]
         return sum(size for size, _ in sizes), sum(size for size, answered in sizes if not answered)
 
     async def _probe(self, jobs: list[tuple[str, str]], seconds: float) -> probe.Probed:
