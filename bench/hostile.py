@@ -9,9 +9,13 @@ from bench.processes import Bench, Server
 from everreach.errors import EverReachError
 from providers.sandbox.faults import Fault
 
-LONG_NAME: Final = "a" * 5 * 1024 * 1024 + "@sandbox.example"
 HUGE_ENTRY: Final = "huge@sandbox.example"
 MAILBOX: Final = "mailbox@sandbox.example"
+WRONG_VALUES: Final = "a contact of wrong values"
+MANY_FOLDERS: Final = "a mailbox of many folders"
+HURTING: Final = (WRONG_VALUES, MANY_FOLDERS)
+"""What each of these accounts has. Whoever imports one gets all that can be read."""
+
 _CONTACTS: Final = 200
 _PAUSE_SECONDS: Final = 3.0
 
@@ -28,9 +32,8 @@ class Hostile:
         until = time.monotonic() + seconds
         await self._bench.play(Fault("huge_entry", "page", times=None, account=HUGE_ENTRY))
         await asyncio.gather(
-            self._again("a name of 5 MiB", "google", LONG_NAME, until),
-            self._again("an item of 300 KiB", "google", HUGE_ENTRY, until),
-            self._again("a mailbox of many folders", "microsoft", MAILBOX, until),
+            self._again(WRONG_VALUES, "google", HUGE_ENTRY, until),
+            self._again(MANY_FOLDERS, "microsoft", MAILBOX, until),
         )
 
     async def _again(self, kind: str, provider: str, account: str, until: float) -> None:

@@ -15,7 +15,7 @@ from bench.process import Process, free_port
 from everreach.cli.demo_client import DemoClient
 from everreach.net.http import Http
 from everreach.security.authenticator import issue
-from everreach.setting_types import new_key
+from everreach.security.key_strength import new_key
 from handlers import BASE
 from providers.sandbox.app import Sandbox
 from providers.sandbox.faults import Fault
@@ -31,10 +31,11 @@ _KEY = new_key()  # One for all: a server opens what another sealed.
 
 
 class Providers(Process):
-    """A sandbox of the providers. `latency` is the seconds that each page takes."""
+    """A sandbox of the providers. `latency` is the seconds that each page takes, `folders` how many a mailbox has."""
 
-    def __init__(self, latency: float) -> None:
-        super().__init__("providers.sandbox", "--port", "0", "--latency", str(latency))
+    def __init__(self, latency: float, folders: int = 1) -> None:
+        chosen = ("--latency", str(latency), "--empty-folders", str(folders))
+        super().__init__("providers.sandbox", "--port", "0", *chosen)
 
     async def address(self) -> str:
         """Where it is. Ask once."""
@@ -46,10 +47,11 @@ class Providers(Process):
 
 
 class Bench:
-    """The surroundings: one mongod and one sandbox for all measurements. `latency` is the seconds of each page."""
+    """The surroundings: one mongod and one sandbox for all measurements; see Providers for the parameters."""
 
-    def __init__(self, latency: float = 0) -> None:
+    def __init__(self, latency: float = 0, folders: int = 1) -> None:
         self._latency = latency
+        self._folders = folders
 
     async def __aenter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="everreach-bench-")
@@ -59,7 +61,7 @@ class Bench:
         admin = self.database("admin")
         await admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=_SERVER_CACHE)
         admin.client.close()
-        self._sandbox = await Providers(self._latency).__aenter__()
+        self._sandbox = await Providers(self._latency, self._folders).__aenter__()
         self._address = await self._sandbox.address()
         self.http = Http()
         return self

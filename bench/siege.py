@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import probe, strangers
-from bench.hostile import Hostile
+from bench.hostile import HURTING, Hostile
 from bench.people import PEOPLE, People
 from bench.process import Process
 from bench.processes import Bench
@@ -27,6 +27,7 @@ LIMITS: Final = {"RATE_LIMIT_START": "5/hour", "RATE_LIMIT_STATUS": "60/minute"}
 FILES: Final = 2048
 """The server's hard limit; it begins with half of that, as most shells have it."""
 ROWS: Final = 400_000
+FOLDERS: Final = 400
 OTHERS: Final = 100
 """Jobs of others, whose status is asked for in turn, A_SECOND times a second."""
 A_SECOND: Final = 20
@@ -119,6 +120,9 @@ def judge(seen: Outcome, seconds: float) -> Iterator[Line]:
     idle, busy = seen.idle.p99_ms, seen.busy.p99_ms
     slowest = max(100.0, 10 * idle)
     yield Line("others' status, p99", f"{slowest:.0f} ms", f"{busy:.0f} ms (idle {idle:.0f} ms)", busy < slowest)
+    hurt = {kind: set(ends) for kind, ends in seen.told.items() if kind in HURTING}
+    unharmed = all(hurt.get(kind) == {"completed"} for kind in HURTING)
+    yield Line("hostile accounts", "completed", ", ".join(sorted(set().union(*hurt.values()))) or "none", unharmed)
     pages = seen.told.get("retry", {}).get("200", 0)
     yield Line("consent pages by retry", "5", f"{pages:,}", pages <= 5)
     most = 6 * (1 + seconds / 60)
@@ -153,7 +157,7 @@ async def main(seconds: float) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with tempfile.TemporaryFile() as log:
         async with AsyncExitStack() as stack:
-            bench = await stack.enter_async_context(Bench())
+            bench = await stack.enter_async_context(Bench(folders=FOLDERS))
             siege = Siege(bench, await stack.enter_async_context(Supabase()), log, seconds)
             await stack.enter_async_context(siege.server)
             await siege.server.ready(bench.http)

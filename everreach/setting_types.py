@@ -3,11 +3,8 @@
 import base64
 import binascii
 import re
-import secrets
-import zlib
 from datetime import timedelta
 from ipaddress import ip_address
-from itertools import pairwise
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -16,25 +13,10 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from everreach.net.origins import serialized
+from everreach.security.key_strength import KEY_BYTES, WELL_KNOWN_SECRETS, is_pattern, looks_random
 
 MINIMUM_SECRET_LENGTH = 32
 """Characters of SUPABASE_JWT_SECRET: HS256 asks for a key as long as its hash, https://www.rfc-editor.org/rfc/rfc7518#section-3.2."""
-
-WELL_KNOWN_SECRETS: Final = frozenset(
-    {
-        "super-secret-jwt-token-with-at-least-32-characters-long",  # Supabase's local stack.
-        "your-super-secret-jwt-token-with-at-least-32-characters-long",  # Its self-hosting.
-        "your-super-secret-and-long-postgres-password",
-        "your-encryption-key-32-chars-min",
-        "UpNVntn3cDxHJpq99YMc1T1AQgQpc8kfYTuRgBiYa15BLrx8etQoXz3gZv1/u2oq",
-        "reallyreallyreallyreallyverysafe",  # PostgREST's documentation.
-        "a-string-secret-at-least-256-bits-long",  # The page on which people try tokens out.
-    }
-)
-"""Secrets that stand in public examples: whoever reads those makes tokens that we would take."""
-
-EXAMPLE_KEY: Final = "VNzvu0e6Rmz2V8WihQOazaijwgJSXDpilSCPxG9X8qw="
-"""The one that docs/operating-commands.md shows. Whoever can read the documentation has it."""
 
 KEY_ADVICE: Final = "make one with: everreach keys new"
 
@@ -49,8 +31,6 @@ _NOT_A_SECRET: Final = re.compile(r"sb_(secret|publishable)_|eyJ[^.]*\.[^.]*\.")
 _HOME_DOMAINS: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local", ".test")
 
 _KEY_SHAPE = f"each key is 32 random bytes in base64; {KEY_ADVICE}"
-_KEY_BYTES = 32
-_FEWEST_DISTINCT = 17  # Of 32 random bytes about 30 are distinct; so few are one chance in three thousand million.
 
 WEBHOOK_SECRET_BYTES = range(24, 65)
 """Of WEBHOOK_SECRETS, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md."""
@@ -103,16 +83,6 @@ def _jwt_secret(value: SecretStr) -> SecretStr:
     if is_pattern(value.get_secret_value()):
         raise ValueError(f"this is a pattern, which can be guessed; {_SECRET_ADVICE}")
     return value
-
-
-def is_pattern(secret: str) -> bool:
-    """Whether a secret is mostly one text again and again, or mostly counted."""
-    text = secret.encode()
-    # With fixed codes only what repeats becomes shorter; a random secret of few different characters does not.
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_FIXED)
-    packed = len(packer.compress(text) + packer.flush())
-    counted = sum(abs(after - before) <= 1 for before, after in pairwise(text))
-    return packed < len(text) * 0.6 or counted > len(text) * 0.6
 
 
 def is_open(url: str) -> bool:
@@ -172,7 +142,7 @@ def _encryption_key(value: SecretStr) -> SecretStr:
         length = len(base64.b64decode(value.get_secret_value(), validate=True))
     except (binascii.Error, ValueError):
         raise ValueError(_KEY_SHAPE) from None
-    if length != _KEY_BYTES:
+    if length != KEY_BYTES:
         raise ValueError(_KEY_SHAPE)
     return value
 
@@ -211,27 +181,6 @@ def _sealing_first(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if not looks_random(keys[0].get_secret_value()):
         raise ValueError(f"the first key is an example, a phrase or a pattern and protects nothing; {KEY_ADVICE}")
     return keys
-
-
-def new_key() -> str:
-    """A fresh key for TOKEN_ENCRYPTION_KEYS: 32 bytes of the system's own randomness, in base64."""
-    return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
-
-
-def looks_random(key: str) -> bool:
-    """Whether a key is none of those that people make up: examples, phrases, counted or repeated bytes."""
-    raw = base64.b64decode(key)
-    steps = {(after - before) % 256 for before, after in pairwise(raw)}
-    typed = key in {EXAMPLE_KEY, key.lower(), key.upper()}
-    return not typed and not _is_text(raw) and len(steps) > 1 and len(set(raw)) >= _FEWEST_DISTINCT
-
-
-def _is_text(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 Endpoint = Annotated[str, AfterValidator(_http_url)]

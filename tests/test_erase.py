@@ -13,7 +13,7 @@ from bson import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
 from everreach.maintenance.erasure import Erasure
-from everreach.setting_types import new_key
+from everreach.security.key_strength import new_key
 from providers.sandbox.faults import Fault
 from storage.bulk import insert_all
 from storage.indexes import CONTACTS, DELIVERIES, JOBS, LEDGER, PERSON_BOUND

@@ -10,7 +10,7 @@ import pytest
 from everreach.observability import logs
 from everreach.security.authenticator import issue
 from handlers import BASE
-from providers.base import Grant
+from providers.oauth import Grant
 from providers.sandbox.faults import Fault
 from tests.handlers.edge import callback_url, database_failing, decoded, query_of, raw_request
 from tests.world import SECRET, Answer, World, new_user

@@ -14,8 +14,8 @@ from tornado.testing import bind_unused_port
 from bench.process import reserved_port
 from everreach.config import Config
 from everreach.security.authenticator import issue
+from everreach.security.key_strength import new_key
 from everreach.server.app import Node
-from everreach.setting_types import new_key
 from handlers import BASE
 from providers import REGISTRY
 from providers.sandbox.app import Sandbox, make_app

@@ -25,8 +25,8 @@ from everreach.cli.demo_client import DemoClient
 from everreach.config import Config
 from everreach.net.http import Http
 from everreach.security.authenticator import issue
+from everreach.security.key_strength import new_key
 from everreach.server.app import Node
-from everreach.setting_types import new_key
 from handlers import BASE
 from providers.sandbox.app import Sandbox, make_app
 from storage.mongo import connect, drop, neighbour

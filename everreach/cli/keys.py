@@ -10,9 +10,9 @@ from everreach.cli.base import Commands, opened
 from everreach.config import Config
 from everreach.errors import VaultError
 from everreach.maintenance.key_rotation import KeyRotation, Pass
+from everreach.security.key_strength import new_key
 from everreach.security.vault import Vault
 from everreach.server.serve import run
-from everreach.setting_types import new_key
 from storage.sealed_values import Sealed, SealedStore
 
 _BEFOREHAND = "Every server has to know the first key of the list by now, or it cannot open what is sealed anew."

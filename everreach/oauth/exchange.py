@@ -15,7 +15,8 @@ from everreach.oauth.owned_tasks import OwnedTasks
 from everreach.oauth.provider_tokens import sealed
 from everreach.security.oauth_state import State
 from everreach.security.vault import Vault
-from providers.base import Grant, Provider
+from providers.base import Provider
+from providers.oauth import Grant
 from storage.consents import EXCHANGE_SECONDS
 from storage.jobs import JobStore
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from everreach.errors import CallbackError, EverReachError, ProviderError
 from everreach.observability.logs import describe
-from providers.base import OPERATORS_ERRORS
+from providers.oauth import OPERATORS_ERRORS
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from everreach.errors import DatabaseAwayError, ReconnectError, TokenRejectedErr
 from everreach.jobs.job import Job, Lease
 from everreach.observability.metrics import of_provider
 from everreach.security.vault import Vault
-from providers.base import Grant, Provider
+from providers.base import Provider
+from providers.oauth import Grant
 from storage.leases import LeaseStore
 
 EXPIRY_MARGIN: Final = timedelta(seconds=60)

@@ -14,9 +14,10 @@ from everreach.contacts.contact import Page
 from everreach.errors import ListingExpiredError, ProviderError, ThrottledError
 from everreach.net.http import Http, Reply
 from providers import paging
-from providers.base import Account, Grant, Provider
+from providers.base import Account, Provider
 from providers.google.parse import entry_of
 from providers.lenient_json import Answer, detail
+from providers.oauth import Grant
 from providers.paging import Smaller, Total, bounded, listed
 
 _FIELDS: Final = "names,nicknames,emailAddresses,phoneNumbers,addresses,organizations,metadata"

@@ -19,12 +19,14 @@ from everreach.errors import ListingExpiredError, ProviderError, UnrenderedError
 from everreach.net.http import Http, Reply
 from everreach.net.origins import serialized
 from providers import paging
-from providers.base import Account, Grant, Provider
+from providers.base import Account, Provider
 from providers.lenient_json import Answer, detail
 from providers.microsoft import links
 from providers.microsoft.folders import WAITING_LIMIT, Folders, Level, deepened
 from providers.microsoft.parse import entry_of
-from providers.paging import Smaller, Total, bounded, listed, unread
+from providers.microsoft.replies import Error, ErrorBody, Listing, Me, Placed, Position
+from providers.oauth import Grant
+from providers.paging import Smaller, listed, unread
 
 _SELECT: Final = (
     "$select=id,parentFolderId,displayName,title,givenName,middleName,surname,generation,nickName,fileAs,emailAddresses,"
@@ -38,53 +40,7 @@ _SURVEY_SECONDS: Final = 5.0  # And for how long, each of the two.
 _TENANT: Final = re.compile(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/v2\.0")
 
 
-class _Placed(msgspec.Struct, rename="camel"):
-    parent_folder_id: str | None = None
-
-
-class _Listing(Answer):
-    vital = frozenset({"value", "next_link"})
-
-    value: list[msgspec.Raw] | None = None
-    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
-    count: Total | None = msgspec.field(default=None, name="@odata.count")
-
-    @property
-    def sound(self) -> bool:
-        return super().sound and self.value is not None
-
-
-class _Me(Answer, rename="camel"):
-    id: str | None = None
-    mail: str | None = None
-    user_principal_name: str | None = None
-
-
-class _Error(msgspec.Struct):
-    code: str | None = None
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _Error | None = None
-
-
 G = TypeVar("G", bound=Answer)
-
-
-class _Position(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a listing of several folders goes on: the next page's URL, and what comes after this folder.
-
-    That is `folders`, where all are known, else what the walk in `levels` finds; without a `url` it is the walk's turn.
-    `past` says that the one contact of this page is given up if only the one behind it can be had.
-    """
-
-    url: str
-    folders: Sequence[str] = ()
-    levels: Sequence[Level] = ()
-    past: bool = False
-
-    def encoded(self) -> str:
-        return bounded(msgspec.json.encode(self).decode())
 
 
 class Microsoft(Provider):
@@ -116,7 +72,7 @@ class Microsoft(Provider):
     async def account(self, access_token: str) -> Account:
         """Many accounts have no mail; all have a principal name."""
         url = f"{self._me}?$select=id,displayName,mail,userPrincipalName"
-        me = await self._read_again(access_token, url, _Me, home=self._me, headers=_HEADERS)
+        me = await self._read_again(access_token, url, Me, home=self._me, headers=_HEADERS)
         return Account.of(me.id, me.mail or me.user_principal_name)
 
     async def page(self, access_token: str, position: str | None) -> Page:
@@ -126,12 +82,12 @@ class Microsoft(Provider):
         """
         if position is None:
             return await self._first_page(access_token)
-        where = msgspec.json.decode(position, type=_Position)
+        where = msgspec.json.decode(position, type=Position)
         if not where.url:
             return await self._walked(access_token, where.levels)
         if where.past:
             return await self._past(access_token, where, position)
-        listing = await self._graph(access_token, where.url, _Listing)
+        listing = await self._graph(access_token, where.url, Listing)
         return Page(_entries(listing, position), self._after(listing, where))
 
     def smaller(self, position: str | None) -> Smaller | None:
@@ -139,7 +95,7 @@ class Microsoft(Provider):
 
         Where a token says what the place is, the listing begins again.
         """
-        where = msgspec.json.decode(position, type=_Position) if position else self._beginning(paging.PAGE_SIZES[0])
+        where = msgspec.json.decode(position, type=Position) if position else self._beginning(paging.PAGE_SIZES[0])
         if not where.url:
             return None
         by_token = links.place(where.url) is None
@@ -150,26 +106,26 @@ class Microsoft(Provider):
             return Smaller(_moved(where, links.sized(where.url, size)).encoded(), anew=False)
         return None if where.past else Smaller(msgspec.structs.replace(where, past=True).encoded(), anew=False)
 
-    def _beginning(self, size: int) -> _Position:
-        return _Position(_contacts_url(self._me, size), levels=[self._level("", self._me, "contactFolders")])
+    def _beginning(self, size: int) -> Position:
+        return Position(_contacts_url(self._me, size), levels=[self._level("", self._me, "contactFolders")])
 
     async def _first_page(self, access_token: str) -> Page:
         where = self._beginning(paging.PAGE_SIZES[0])
-        listing = await self._graph(access_token, f"{where.url}&$count=true", _Listing)
+        listing = await self._graph(access_token, f"{where.url}&$count=true", Listing)
         folders = await self._survey(access_token, _parent(listing))
         if folders is None:
             return Page(_entries(listing, ""), self._after(listing, where), listing.count)
         total = None if listing.count is None else listing.count + await self._held(access_token, folders)
-        return Page(_entries(listing, ""), self._after(listing, _Position(where.url, folders)), total)
+        return Page(_entries(listing, ""), self._after(listing, Position(where.url, folders)), total)
 
-    async def _past(self, access_token: str, where: _Position, position: str) -> Page:
+    async def _past(self, access_token: str, where: Position, position: str) -> Page:
         """A page of one contact that could not be had several times: if the next one can be, it fails by itself."""
         try:
-            listing = await self._graph(access_token, where.url, _Listing)
+            listing = await self._graph(access_token, where.url, Listing)
             return Page(_entries(listing, position), self._after(listing, where))
         except UnrenderedError:
             beyond = _moved(where, links.behind(where.url))
-            listing = await self._graph(access_token, beyond.url, _Listing)
+            listing = await self._graph(access_token, beyond.url, Listing)
             lost = unread(where.url, "The provider cannot read this contact.")
             return Page([lost, *_entries(listing, position)], self._after(listing, beyond))
 
@@ -178,14 +134,14 @@ class Microsoft(Provider):
         folders = await self._graph(access_token, level.url, Folders)
         return Page((), self._onward([*above, level.listing(folders, above)]))
 
-    def _after(self, listing: _Listing, where: _Position) -> str | None:
+    def _after(self, listing: Listing, where: Position) -> str | None:
         """The position after this page. A short or empty page is no end: only a missing link is."""
         where = _placed(where, listing)
         if link := links.resolved(listing.next_link, where.url, empty=not listing.value):
             return _moved(where, links.grown(link, (*paging.PAGE_SIZES, 1))).encoded()
         if where.folders:
             following, *folders = where.folders
-            return _Position(_contacts_url(self._folder(following)), folders).encoded()
+            return Position(_contacts_url(self._folder(following)), folders).encoded()
         return self._onward(where.levels)
 
     def _onward(self, levels: Sequence[Level]) -> str | None:
@@ -195,13 +151,13 @@ class Microsoft(Provider):
             return None
         *above, level = levels
         if not level.waiting:
-            return _Position("", levels=levels).encoded()
+            return Position("", levels=levels).encoded()
         following, *waiting = level.waiting
         below = self._level(following, self._folder(following), "childFolders")
         levels = [*above, Level(level.parent, level.url, level.place, waiting), below]
         # The default folder is read by now, but not what is below it.
         url = "" if following == levels[0].parent else _contacts_url(self._folder(following))
-        return _Position(url, levels=levels).encoded()
+        return Position(url, levels=levels).encoded()
 
     async def _survey(self, access_token: str, default: str) -> Sequence[str] | None:
         """The ids of all folders beside the default one, however deep. None where there are many, or where they cannot
@@ -236,7 +192,7 @@ class Microsoft(Provider):
                 for folder in map(self._folder, folders):
                     with suppress(ProviderError):
                         url = f"{folder}/contacts?$top=1&$select=id&$count=true"
-                        total += (await self._graph(access_token, url, _Listing)).count or 0
+                        total += (await self._graph(access_token, url, Listing)).count or 0
         return total
 
     def _folder(self, folder_id: str) -> str:
@@ -249,7 +205,7 @@ class Microsoft(Provider):
         return await self._read(access_token, url, type_, home=self._me, headers=_HEADERS)
 
     def _refusal(self, reply: Reply) -> ProviderError:
-        code = (detail(reply.body, _ErrorBody).error or _Error()).code if reply.status in {400, 403, 404, 410} else None
+        code = (detail(reply.body, ErrorBody).error or Error()).code if reply.status in {400, 403, 404, 410} else None
         if code == "MailboxNotEnabledForRESTAPI":
             return ProviderError("This Microsoft account has no mailbox in the cloud, and so no contacts to import.")
         if reply.status in {400, 404, 410}:
@@ -264,17 +220,17 @@ def _contacts_url(parent: str, size: int = 0) -> str:
     return f"{parent}/contacts?$top={size or paging.PAGE_SIZES[0]}&{_SELECT}"
 
 
-def _moved(where: _Position, url: str) -> _Position:
+def _moved(where: Position, url: str) -> Position:
     return msgspec.structs.replace(where, url=url, past=False)
 
 
-def _parent(listing: _Listing) -> str:
+def _parent(listing: Listing) -> str:
     """The folder that these contacts are in; "" where none is there to tell."""
-    parents = (detail(sent, _Placed).parent_folder_id for sent in (listing.value or ())[:1])
+    parents = (detail(sent, Placed).parent_folder_id for sent in (listing.value or ())[:1])
     return next((parent for parent in parents if parent), "")
 
 
-def _placed(where: _Position, listing: _Listing) -> _Position:
+def _placed(where: Position, listing: Listing) -> Position:
     """The reference lists the default folder among the others, real answers do not: the walk has to know it."""
     if not where.levels or where.levels[0].parent or len(where.levels) > 1:
         return where
@@ -282,5 +238,5 @@ def _placed(where: _Position, listing: _Listing) -> _Position:
     return msgspec.structs.replace(where, levels=[root])
 
 
-def _entries(listing: _Listing, position: str) -> Entries:
+def _entries(listing: Listing, position: str) -> Entries:
     return listed(listing.value or (), partial(entry_of, position))

@@ -18,6 +18,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=9400, help="0 for any free one (%(default)s)")
     parser.add_argument("--size", type=int, default=500, help="contacts of an account (%(default)s)")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that each page takes (%(default)s)")
+    parser.add_argument("--empty-folders", type=int, default=1, help="of a mailbox at Microsoft (%(default)s)")
     return parser.parse_args()
 
 
@@ -25,7 +26,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    server = HTTPServer(make_app(Sandbox(size=arguments.size, latency=arguments.latency)))
+    sandbox = Sandbox(size=arguments.size, latency=arguments.latency, empty_folders=arguments.empty_folders)
+    server = HTTPServer(make_app(sandbox))
     sockets = bind_sockets(arguments.port, arguments.host)
     server.add_sockets(sockets)
     sys.stdout.write(f"http://{arguments.host}:{sockets[0].getsockname()[1]}\n")

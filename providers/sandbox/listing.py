@@ -89,7 +89,7 @@ def tampered(entries: bytes, shaping: Shaping) -> bytes:
         for number, piece in enumerate(GARBAGE):
             contacts.insert(2 * number + 1, piece)
     if "huge_entry" in shaping:
-        contacts.append({"resourceName": "people/chuge", "id": "huge", "padding": "x" * 300_000})
+        contacts.append({"resourceName": "people/chuge", "id": "huge", "names": [0] * 150_000})
     # No encoder writes half a surrogate pair, but JSON on the wire can hold one.
     return msgspec.json.encode(contacts).replace(_MARK.encode(), _SURROGATE.encode())
 

@@ -15,7 +15,7 @@ from limits import parse
 from everreach.config import Config
 from everreach.errors import SettingsError
 from everreach.security.authenticator import issue
-from everreach.setting_types import EXAMPLE_KEY, WELL_KNOWN_SECRETS, is_pattern, looks_random, new_key
+from everreach.security.key_strength import EXAMPLE_KEY, WELL_KNOWN_SECRETS, is_pattern, looks_random, new_key
 from providers import REGISTRY
 
 ROOT = Path(__file__).parents[2]

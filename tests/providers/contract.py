@@ -28,7 +28,8 @@ from everreach.errors import (
 from everreach.net.http import RETRIES
 from everreach.net.origins import origin
 from providers import connect
-from providers.base import Account, Grant, Provider
+from providers.base import Account, Provider
+from providers.oauth import Grant
 from tests.providers.test_lenient_json import JSON, SCALARS
 from tests.providers.wire import ORIGIN, Sent, Wire, config, playing, recorded, refusal, reply
 

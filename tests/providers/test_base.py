@@ -11,8 +11,8 @@ import pytest
 from everreach.errors import ProviderError, TransientError
 from everreach.net.http import RETRIES
 from providers import REGISTRY, connect
-from providers.base import Grant
 from providers.google.source import Google
+from providers.oauth import Grant
 from tests.providers.wire import config, playing, reply
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from everreach.errors import OversizeError, TransientError
 from providers.google.source import _Connections
 from providers.lenient_json import LIST_LIMIT, MENDED_LIMIT, decode, detail
-from providers.microsoft.source import _Listing
+from providers.microsoft.replies import Listing
 
 
 class Inner(msgspec.Struct):
@@ -107,7 +107,7 @@ def test_a_byte_order_mark_is_no_harm() -> None:
     assert decode(b'\xef\xbb\xbf{"someName": "x"}', Outer) == Outer("x")
 
 
-@pytest.mark.parametrize("type_", [Outer, _Connections, _Listing])
+@pytest.mark.parametrize("type_", [Outer, _Connections, Listing])
 @pytest.mark.parametrize(
     "body",
     [
@@ -135,7 +135,7 @@ def test_moderate_nesting_is_no_harm() -> None:
     assert decode(b'{"someName": "x", "count": "", "deep":' + b"[" * 200 + b"]" * 200 + b"}", Outer) == Outer("x")
 
 
-KEYS = st.sampled_from([*_Connections.__struct_encode_fields__, *_Listing.__struct_encode_fields__, "names", "id"])
+KEYS = st.sampled_from([*_Connections.__struct_encode_fields__, *Listing.__struct_encode_fields__, "names", "id"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800\udfff\udc00")
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS | st.text(), inner, max_size=4)
@@ -173,7 +173,7 @@ def test_a_page_with_odd_items_is_read_without_reading_them() -> None:
 @settings(max_examples=150)
 @given(JSON)
 def test_no_json_is_ever_anything_but_read_or_refused(document: object) -> None:
-    for type_ in (_Connections, _Listing):
+    for type_ in (_Connections, Listing):
         try:
             read_one = decode(json.dumps(document).encode(), type_)
         except TransientError:
@@ -185,5 +185,5 @@ def test_no_json_is_ever_anything_but_read_or_refused(document: object) -> None:
 
 @given(st.binary())
 def test_no_bytes_are_ever_anything_but_read_or_refused(body: bytes) -> None:
-    for type_ in (_Connections, _Listing):
+    for type_ in (_Connections, Listing):
         assert isinstance(detail(body, type_), type_)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from everreach.config import Config
 from everreach.net.http import Http, Reply
-from everreach.setting_types import new_key
+from everreach.security.key_strength import new_key
 from providers import REGISTRY
 
 REPLIES = Path(__file__).parent / "replies"

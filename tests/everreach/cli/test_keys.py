@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from everreach.security.key_strength import looks_random, new_key
 from everreach.security.vault import Vault
-from everreach.setting_types import looks_random, new_key
 from storage.indexes import JOBS
 from storage.mongo import Database
 from tests.everreach.maintenance.test_key_rotation import opened, plant

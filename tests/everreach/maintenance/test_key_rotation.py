@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from everreach.maintenance.key_rotation import PASSES, KeyRotation, Pass
+from everreach.security.key_strength import new_key
 from everreach.security.vault import Vault
-from everreach.setting_types import new_key
 from storage.indexes import JOBS
 from storage.mongo import Database
 from storage.sealed_values import SEALED_FIELDS, Batch, Sealed, SealedStore

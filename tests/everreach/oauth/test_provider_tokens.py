@@ -10,9 +10,10 @@ from everreach.engine import importer
 from everreach.errors import ProviderError, ReconnectError, ThrottledError, TransientError
 from everreach.security.vault import Vault
 from everreach.server.app import Node
-from providers.base import Account, Grant
+from providers.base import Account
 from providers.google.source import Google
 from providers.microsoft.source import Microsoft
+from providers.oauth import Grant
 from providers.sandbox.faults import Fault
 from tests.handlers.edge import until
 from tests.storage.builders import failing

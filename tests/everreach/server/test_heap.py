@@ -9,7 +9,7 @@ import pytest
 # Each thread holds what it took until all have some; then the C library tells of its heaps.
 _TAKING = """
 import ctypes, sys, threading
-from everreach import heap
+from everreach.server import heap
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
