@@ -47,6 +47,8 @@ class Hostile:
             job_id = await client.consent(provider, account, _CONTACTS)
             job = await client.get(f"/status/{job_id}")
             while not job["completed_at"]:
+                # A walk through folders is a change each, and who follows them all meets the limit of status.
+                await asyncio.sleep(2)
                 job = await client.get(f"/status/{job_id}?since={job['version']}&wait=20")
         except EverReachError:
             return "refused"
