@@ -30,6 +30,8 @@ class BaseHandler(IncomingHandler):
     """Answers in JSON, whatever happens, and never says what the server is made of."""
 
     cacheable: ClassVar[bool] = False
+    unsolicited = False
+    """Whether it was sent away as nobody's, although its status is no refusal."""
     frequent: ClassVar[bool] = False
     """Whether there are so many that the log holds only those that went wrong."""
     held = False

@@ -124,6 +124,7 @@ class CallbackHandler(BaseHandler):
         return self.request.path.split("/")[-2]
 
     def _send_on(self, name: str, code: str | None = None) -> None:
+        self.unsolicited = code is not None
         outcome = {"status": "error", "message": code} if code else {"status": "success"}
         if self._web_app:
             address = f"{self._web_app}/settings/imports/{self._job_id}?{urlencode(outcome)}"

@@ -10,14 +10,15 @@ from everreach.observability.logs import describe
 SECONDS: Final = 1.0
 
 _KINDS: Final = 64  # What has more kinds than these is said as often as the oldest of them is forgotten.
-_said: TTLCache[str, None] = TTLCache(_KINDS, SECONDS)
+_said: TTLCache[str, int] = TTLCache(_KINDS, SECONDS)
 
 
-def due(kind: str) -> bool:
-    """Whether it may be said now; then not again for a second."""
-    if kind in _said:
+def due(kind: str, most: int = 1) -> bool:
+    """Whether it may be said now: `most` times, and then not again for a second."""
+    said = _said.get(kind, 0)
+    if said >= most:
         return False
-    _said[kind] = None
+    _said[kind] = said + 1
     return True
 
 

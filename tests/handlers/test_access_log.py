@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from cachetools import TTLCache
 
+from everreach.observability import throttled_log
 from everreach.observability.metrics import FOLLOWERS, REGISTRY
 from handlers import BASE
 from tests.handlers.following import KINDS, complete, following, running_job
@@ -45,6 +47,23 @@ async def test_a_method_that_nobody_knows_is_no_text_for_the_log(world: World, l
         await world.fetch(f"{world.origin}/secret", method)
     assert all(" INFO handlers.access_log ? NotFoundHandler 404 " in line for line in log_lines)
     assert len(log_lines) == 3
+
+
+@pytest.mark.parametrize(("route", "status", "path"), [
+    ("ListHandler", 401, "/list"), ("NotFoundHandler", 404, "/nowhere/at/all"),
+    ("CallbackHandler", 302, "/google/callback?state=forged&code=c"),
+])  # fmt: skip
+@pytest.mark.gen_test
+async def test_a_flood_that_is_refused_fills_no_log_and_is_counted(
+    world: World, log_lines: list[str], monkeypatch: pytest.MonkeyPatch, route: str, status: int, path: str
+) -> None:
+    # A second that lasts as long as the test.
+    monkeypatch.setattr(throttled_log, "_said", TTLCache(64, 600.0))
+    before = counted(route, status)
+    for _ in range(12):
+        await world.api("GET", path)
+    assert counted(route, status) == before + 12
+    assert len(log_lines) == 5
 
 
 @pytest.mark.gen_test
