@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from socket import socket
 from typing import Final, Self
@@ -39,6 +39,7 @@ from handlers.docs.document import describe
 from handlers.live.connections import HeldConnections
 from handlers.services import Services
 from providers import connect as connect_providers
+from providers.base import Provider
 from storage.change_stream import JobChanges
 from storage.contacts import ContactStore
 from storage.embedded.mongod import EmbeddedMongod
@@ -135,28 +136,12 @@ class Node:
 
     def _services(self) -> Services:
         config, database = self._config, self._database
-        vault, ledger = Vault(config.encryption_keys()), Ledger(database)
+        vault, providers = Vault(config.encryption_keys()), connect_providers(config, self._http)
         keep, announce = config.token_retention == "keep", bool(config.webhook_urls)
         jobs = JobStore(database, keep_tokens=keep, announce=announce)
-        providers = connect_providers(config, self._http)
         owner, seconds = uuid.uuid4().hex, config.everreach_lease_seconds
         leases = LeaseStore(database, owner, seconds, keep_tokens=keep, announce=announce)
-        importer = Importer(
-            jobs=jobs,
-            leases=leases,
-            contacts=ContactStore(database, ledger),
-            ledger=ledger,
-            providers=providers,
-            vault=vault,
-            max_contacts=config.everreach_max_contacts,
-        )
-        runner = Runner(
-            jobs,
-            leases,
-            importer,
-            limit=config.everreach_max_imports,
-            lease_seconds=config.everreach_lease_seconds,
-        )
+        runner = self._runner(jobs, leases, providers, vault)
         states, tasks = StateMaker(config.encryption_keys()), OwnedTasks()
         return Services(
             config=config,
@@ -183,6 +168,20 @@ class Node:
             ping=lambda: ping(database),
             describe=lambda: describe(ROUTES, config.next_public_base_url or "/"),
         )
+
+    def _runner(self, jobs: JobStore, leases: LeaseStore, providers: Mapping[str, Provider], vault: Vault) -> Runner:
+        config, ledger = self._config, Ledger(self._database)
+        importer = Importer(
+            jobs=jobs,
+            leases=leases,
+            contacts=ContactStore(self._database, ledger),
+            ledger=ledger,
+            providers=providers,
+            vault=vault,
+            max_contacts=config.everreach_max_contacts,
+        )
+        limit, seconds = config.everreach_max_imports, config.everreach_lease_seconds
+        return Runner(jobs, leases, importer, limit=limit, lease_seconds=seconds)
 
 
 async def _hang_up(server: Server) -> None:
