@@ -47,7 +47,8 @@ async def test_every_line_moves_while_people_import(world: World, monkeypatch: p
     one, other = new_user(), new_user()
     first = await taken_over(world, one)
     second = await world.consent("microsoft", other, size=100)
-    world.sandbox.latency = 0.1
+    # Long enough that who waits for the one worker is seen to wait, also by a busy machine.
+    world.sandbox.latency = 0.4
     kinds: tuple[Kind, ...] = ("http_500", "token_401", "status_429")
     for page, kind in enumerate(kinds):
         world.sandbox.faults.add(Fault(kind, "page", page=page, provider="google", retry_after="0.1"))
