@@ -7,12 +7,14 @@ class Lines:
     """The lines of `data`, whose first byte stands at `offset` of the file.
 
     `texts` are in order, `ends` where each ends in `data`, `offsets` where each ends in the file; both begin with the
-    start of the first. `wide` is the file's own codec, where `data` was turned from it into UTF-8.
+    start of the first. `zeros` says that there are zero characters. `wide` is the file's own codec, where `data` was
+    turned from it into UTF-8.
     """
 
     def __init__(self, data: bytes, codec: str, offset: int, wide: str | None) -> None:
         lines = data.splitlines(keepends=True)
-        self.texts = [text_of(line, codec) for line in lines]
+        self.texts = [str(line, codec, "replace") for line in lines]
+        self.zeros = b"\0" in data
         self.ends = list(accumulate(map(len, lines), initial=0))
         self.offsets = (
             list(accumulate((width(line, wide) for line in lines), initial=offset))
@@ -23,7 +25,11 @@ class Lines:
 
 def text_of(data: bytes, codec: str) -> str:
     """The text without zero characters. What cannot be decoded is a replacement character each."""
-    text = str(data, codec, "replace")
+    return without_zeros(str(data, codec, "replace"))
+
+
+def without_zeros(text: str) -> str:
+    """The text without zero characters, which mean nothing anywhere."""
     return text.replace("\0", "") if "\0" in text else text
 
 

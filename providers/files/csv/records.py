@@ -77,8 +77,8 @@ class Scanner:
         opening = _past(_BLANKS, data, start, stop) if self._spaced else start
         if opening < stop and data[opening : opening + 1] == b'"':
             return self._quoted(data, opening, stop, ended=ended)
-        end = _past(self._plain, data, start, stop)
-        return _Cell(data[start:end], end)
+        end = _past(self._plain, data, opening, stop)
+        return _Cell(data[opening:end], end)
 
     def _quoted(self, data: bytes, start: int, stop: int, *, ended: bool) -> _Cell | None:
         """The cell whose quote opens at `start`."""
@@ -94,8 +94,6 @@ class Scanner:
             if quote == stop:
                 return _closed_at(data, start, line_end if line_end >= 0 else stop) if ended else None
             after = _past(_BLANKS, data, quote + 1, stop)
-            if after == stop and not ended:
-                return None
             if after == stop or data[after : after + 1] in self._ends:
                 return _Cell(data[start + 1 : quote].replace(b'""', b'"'), after)
             if line_end >= 0 and data[quote - 1 : quote] in self._ends:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from providers.files.csv.dialect import Dialect
-from providers.files.csv.lines import Lines, last_line_end, text_of, width
+from providers.files.csv.lines import Lines, last_line_end, text_of, width, without_zeros
 from providers.files.csv.records import CELL_LIMIT, COLUMNS_LIMIT, LINE_END, ROW_LIMIT, Record, Scanner
 from providers.files.encoding import UTF_16, codec_of
 
@@ -132,26 +132,25 @@ class RowReader:
 
     def _well_formed(self, lines: Lines, line: int) -> int:
         """Read lines as the standard library does, up to one that it refuses; gives that one's number, else the end."""
-        dialect, offsets, first, number = self._dialect, lines.offsets, line, self._number
+        dialect, ends, offsets, number = self._dialect, lines.ends, lines.offsets, self._number
         reader = csv.reader(
-            map(lines.texts.__getitem__, range(first, len(lines.texts))),
+            map(lines.texts.__getitem__, range(line, len(lines.texts))),
             delimiter=dialect.delimiter,
             skipinitialspace=dialect.spaced,
             strict=True,
         )
-        start = offsets[line]
+        first = line
         try:
             for cells in reader:
                 after = first + reader.line_num
-                end = offsets[after]
-                if end - start > CELL_LIMIT or len(cells) > COLUMNS_LIMIT:
+                if ends[after] - ends[line] > CELL_LIMIT or len(cells) > COLUMNS_LIMIT:
                     break
                 if self._ahead:
                     self._ahead -= 1
-                elif any(cells):
+                elif any(cells if not lines.zeros else (cells := list(map(without_zeros, cells)))):
                     number += 1
-                    self._rows.append(Row(number, start, end, cells))
-                line, start = after, end
+                    self._rows.append(Row(number, offsets[line], offsets[after], cells))
+                line = after
         except csv.Error:
             pass
         self._number = number
@@ -172,7 +171,7 @@ class RowReader:
     def _take(self, offset: int, record: Record, data: bytes) -> None:
         if self._ahead:
             self._ahead -= 1
-        elif any(record.cells):
+        elif any(cell.strip(b"\0") for cell in record.cells):
             self._number += 1
             if failure := _too_long(record, data):
                 self._rows.append(self._failed(offset, self._line(data), failure))

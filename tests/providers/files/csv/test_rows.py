@@ -4,9 +4,12 @@ import csv
 import io
 import time
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from providers.files.csv.dialect import Dialect
@@ -139,21 +142,36 @@ def test_an_encoding_that_no_text_is_in_is_refused() -> None:
         RowReader(THREE, "cp037")
 
 
-@given(FILES, st.integers(1, 30))
-def test_pieces_make_no_difference(data: bytes, piece: int) -> None:
-    """The block is made small, so that its edges fall everywhere."""
+@contextmanager
+def small_limits(block: int) -> Iterator[None]:
+    """Limits that the files here reach, and blocks whose edges fall everywhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("providers.files.csv.rows.BLOCK", piece)
-        for encoding in ("UTF-8", "UTF-16LE"):
-            assert rows(data, encoding=encoding, piece=3) == rows(data, encoding=encoding, piece=1000)
-    assert rows(data, piece=1) == rows(data)
+        for name, limit in {"rows.CELL_LIMIT": 12, "records.CELL_LIMIT": 12, "rows.ROW_LIMIT": 30}.items():
+            patch.setattr(f"providers.files.csv.{name}", limit)
+        patch.setattr("providers.files.csv.rows._ENOUGH", 34)
+        patch.setattr("providers.files.csv.rows.BLOCK", block)
+        yield
+
+
+@given(FILES, st.integers(1, 5), st.sampled_from(["UTF-8", "UTF-16LE"]), st.booleans())
+@settings(max_examples=400)
+@example(b"aa\r\nb\n", 1, "UTF-8", False)
+@example(b'"a\r\na,\ra,' + b"b" * 9 + b'\n"x,y\n', 1, "UTF-8", False)
+@example(b"a" * 30 + b'"\r\n"\nb\n', 1, "UTF-8", False)
+def test_pieces_make_no_difference(data: bytes, piece: int, encoding: str, spaced: bool) -> None:
+    dialect = Dialect(width=2, spaced=spaced)
+    with small_limits(piece):
+        in_pieces = rows(data, dialect, encoding, 1)
+    with small_limits(BLOCK):
+        assert in_pieces == rows(data, dialect, encoding)
+    assert rows(data, dialect, encoding, 1) == rows(data, dialect, encoding)
 
 
 @given(FILES)
 def test_every_row_but_a_blank_one_comes_once_and_in_its_order(data: bytes) -> None:
     found = rows(data)
     assert [row.number for row in found] == list(range(1, len(found) + 1))
-    assert all(one.next <= two.offset for one, two in zip(found, found[1:], strict=False))
+    assert all(one.next <= two.offset for one, two in pairwise(found))
     between = [
         data[one:two]
         for one, two in zip([0, *(row.next for row in found)], [*(row.offset for row in found), len(data)], strict=True)
