@@ -73,7 +73,7 @@ def test_a_quote_that_is_never_closed_ends_with_its_line() -> None:
     [
         pytest.param(b'Mary,"fine",3\n', id="a cell is opened in the next line"),
         pytest.param(b'"Mary","fine","3"\n', id="the next line begins with a quote"),
-        pytest.param(b"Mary,fine,3\n" * 9000, id="32 KiB of records follow"),
+        pytest.param(b"Mary,fine,3\n" * 9000 + b'6",6,6\n', id="32 KiB of records follow"),
     ],
 )
 def test_a_quote_that_is_never_closed_is_known_by_the_records_behind_it(after: bytes) -> None:
@@ -157,6 +157,7 @@ def small_limits(block: int) -> Iterator[None]:
 @settings(max_examples=400)
 @example(b"aa\r\nb\n", 1, "UTF-8", False)
 @example(b'"a\r\na,\ra,' + b"b" * 9 + b'\n"x,y\n', 1, "UTF-8", False)
+@example(b"a" * 40 + b"\r\nb\n", 1, "UTF-8", False)
 @example(b"a" * 30 + b'"\r\n"\nb\n', 1, "UTF-8", False)
 def test_pieces_make_no_difference(data: bytes, piece: int, encoding: str, spaced: bool) -> None:
     dialect = Dialect(width=2, spaced=spaced)
