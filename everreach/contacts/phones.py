@@ -57,13 +57,17 @@ def read_phones(sent: str, canonical: str | None = None) -> list[Number]:
 
 def _read(sent: str, canonical: str) -> list[Number]:
     certain = canonical if _E164.fullmatch(canonical) else None
-    values = [value for value in map(text, _split(_opened(sent))) if value]
-    if not values and (derived := text(canonical)):
-        values = [derived]
+    values = _typed(sent) or _typed(canonical[:_LONGEST_READ])
     known = [
         certain if certain and (len(values) == 1 or _after(certain, value) is not None) else None for value in values
     ]
     return [(value, e164, _identity(value, e164)) for value, e164 in zip(values, known, strict=True)]
+
+
+def _typed(field: str) -> list[str]:
+    """The numbers of a field as they are shown, each read until there is nothing more to open or to split."""
+    values = [value for value in map(text, _split(_opened(field))) if value]
+    return values if values == [field] else [deeper for value in values for deeper in _typed(value)]
 
 
 def _opened(sent: str) -> str:
