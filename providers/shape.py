@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
 
-from everreach.contacts.contact import Address, Contact, Entry, Labelled, Organization, Phone, Unaddressed
+from everreach.contacts.contact import Address, Contact, Labelled, Organization, Phone, Unaddressed
 from everreach.contacts.emails import read_emails
+from everreach.contacts.page import Entry
 from everreach.contacts.phones import read_phones
 from everreach.contacts.texts import TEXT_LIMIT, lines, text
 

@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from everreach.contacts.contact import Address, Entry, Organization
+from everreach.contacts.contact import Address, Organization
+from everreach.contacts.page import Entry
 from providers.lenient_json import detail
 from providers.shape import address, entry, joined, organization
 
