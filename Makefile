@@ -12,7 +12,7 @@ PROGRAM := $(shell find everreach handlers providers storage -type f -not -name 
 LOCKED := build/locked
 VERSION = $(shell sed -n 's/^version = //p' setup.cfg)
 
-.PHONY: install demo test lint types serve binary lock image ship bench siege soak kills schemathesis model clean
+.PHONY: install demo test lint types serve binary lock image ship bench siege soak kills explore schemathesis model clean
 
 install: $(INSTALLED)
 
@@ -89,6 +89,10 @@ soak: install
 # A hundred deaths at random moments; each book that was imported meanwhile is compared with an undisturbed import.
 kills: install
 	$(BIN)/pytest -q -s tests/test_crash.py -k random_kills --kills 100
+
+# Other examples than every run of the tests has, and fifty times as many: for who changes how a value is read.
+explore: install
+	$(BIN)/pytest -q -n $(TESTERS) -m hypothesis --hypothesis-profile explore --timeout 1800
 
 # Three thousand requests, made up of the API's description, other ones each time; every run of the tests has a few.
 schemathesis: install

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 from tornado.ioloop import IOLoop
 
 from everreach.observability.logs import OURS, TextLine
@@ -22,6 +23,11 @@ from tests.receiver import Receiver
 from tests.world import World
 
 T = TypeVar("T")
+
+# A change is judged by the same examples each time; what nobody has thought of yet is looked for by `make explore`.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("explore", max_examples=5000, deadline=None)
+settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

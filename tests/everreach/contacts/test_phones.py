@@ -1,7 +1,7 @@
 """Phone numbers: as typed, each once, certain only where the provider is, and no extension is lost."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from everreach.contacts.phones import read_phones
@@ -154,6 +154,8 @@ def test_no_field_is_endless() -> None:
 
 
 @given(FIELDS, CANONICAL)
+@example(typed="", canonical="0\xa00")
+@example(typed="/tel:020 7946 0958", canonical=None)
 def test_reading_what_was_read_changes_nothing(typed: str, canonical: str | None) -> None:
     for value, e164, identity in read_phones(typed, canonical):
         assert INVISIBLE.search(value) is None
