@@ -145,7 +145,11 @@ class EncodingWatch:
             start = len(seen)
         except UnicodeDecodeError as error:
             start = error.start
-        self._window = seen[max(start - _BEFORE, 0) : start + _WINDOW]
+        # Where the file does not begin here, the window does at a line, so that no character is cut.
+        cut = max(start - _BEFORE, 0)
+        begun = cut > 0 or self._length > len(seen)
+        line = seen.find(b"\n", cut, start) + 1 if begun else 0
+        self._window = seen[max(line, cut) : start + _WINDOW]
 
     def _widen(self, piece: bytes) -> None:
         self._window += piece[: max(_BEFORE + _WINDOW - len(self._window), 0)]
@@ -157,16 +161,14 @@ def guessed(window: bytes) -> str:
     Names are too short to tell these from each other by their letters. But where windows-1252 puts signs into words
     (`Micha³`), it was windows-1250.
     """
-    lines = window[window.find(b"\n") + 1 :]
-    lines = window if lines.isascii() else lines
-    best = _best(lines, _CANDIDATES)
-    if best in _WIDE and not _is_mixed(lines.decode(best, "replace")):
+    best = _best(window, _CANDIDATES)
+    if best in _WIDE and not _is_mixed(window.decode(best, "replace")):
         return _CANDIDATES[best]
-    western = lines.decode("cp1252", "replace")
+    western = window.decode("cp1252", "replace")
     if not _is_mixed(western):
         # Names in Greek or Russian letters begin with capitals.
-        capital = _CAPITAL.search(lines)
-        return _CANDIDATES[_best(lines, (*_WITH_CAPITALS, *_WITHOUT) if capital else _WITHOUT)]
+        capital = _CAPITAL.search(window)
+        return _CANDIDATES[_best(window, (*_WITH_CAPITALS, *_WITHOUT) if capital else _WITHOUT)]
     strange = 4 * len(_SIGN_IN_WORD.findall(western)) > len(western) - len(western.encode("ascii", "ignore"))
     return _CENTRAL if strange else _WESTERN
 

@@ -13,7 +13,7 @@ class Birthday(TypedDict):
     day: int
 
 
-_ISO: Final = re.compile(r"(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})(?:[T ].*)?")
+_ISO: Final = re.compile(r"(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})(?:[t ].*)?")
 _NO_YEAR: Final = re.compile(r"--(\d\d)-?(\d\d)")
 _NUMBERS: Final = re.compile(r"(\d{1,2})([-/. ])\s?(\d{1,2})\2\s?(\d{4}|\d\d)(?: .*)?")
 _WORDS: Final = re.compile(r"(?:(\d{1,2})\.? ([a-z]{3})[a-z]*\.?|([a-z]{3})[a-z]*\.? (\d{1,2})),? (\d{4})")

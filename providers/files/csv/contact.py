@@ -7,7 +7,8 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from everreach.contacts.contact import Address, Entry, Organization
+from everreach.contacts.contact import Address, Organization
+from everreach.contacts.page import Entry
 from everreach.contacts.texts import lines, text
 from providers.files.csv.birthday import birthday_of
 from providers.files.csv.headers import Meaning, meaning
@@ -21,8 +22,8 @@ _NAME: Final = ("prefix", "given", "middle", "family", "suffix", "nickname")
 _SHOWN: Final = _NAME[:-1]
 # Titles are part of a name that is shown, but nobody is listed under Mrs.
 _SALUTATIONS: Final = frozenset(
-    ("mr", "mrs", "ms", "miss", "mx", "herr", "frau", "hr", "fr", "m", "mme", "mlle", "monsieur", "madame")
-    + ("sr", "sra", "srta", "señor", "señora", "sig", "signor", "signora", "dhr", "mevr", "mw", "pan", "pani")
+    {"mr", "mrs", "ms", "miss", "mx", "herr", "frau", "hr", "fr", "m", "mme", "mlle", "monsieur", "madame"}
+    | {"sr", "sra", "srta", "señor", "señora", "sig", "signor", "signora", "dhr", "mevr", "mw", "pan", "pani"}
 )
 # What Exchange calls the kinds of its addresses.
 _NO_KINDS: Final = frozenset({"", "smtp", "ex"})
