@@ -8,7 +8,7 @@ from providers.files.encoding import codec_of
 Kind = Literal["csv", "vcard"]
 
 _HEAD: Final = 64 * 1024
-_CARD: Final = re.compile(r"^\s*(?:[\w-]+\.)?BEGIN\s*:\s*VCARD\s*$", re.IGNORECASE | re.MULTILINE)
+_CARD: Final = re.compile(r"^[ \t]*(?:[\w-]+\.)?BEGIN[ \t]*:[ \t]*VCARD[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
 # The first signs of what is no text, and of texts that are no address books.
 _OTHERS: Final = (
     b"PK\x03\x04",

@@ -28,7 +28,7 @@ class FirstLook(msgspec.Struct):
     """How a file is written, what its columns are, and what the person should know.
 
     `certain` says that nobody has to be asked: a column of e-mails, phones or names is beyond doubt. `empty` says that
-    there is not one record.
+    there is not one record in all of it.
     """
 
     encoding: str
@@ -70,7 +70,7 @@ def first_look(
     columns = recognised(best.header, best.records[:ROWS])
     certain = any(column.confidence >= CERTAIN and column.field.startswith(_ALONE) for column in columns)
     warnings = list(_warnings(best, columns, certain=certain))
-    return FirstLook(encoding, best.dialect, best.header, columns, warnings, certain, not best.records)
+    return FirstLook(encoding, best.dialect, best.header, columns, warnings, certain, whole and not best.records)
 
 
 def _reading(data: bytes, delimiter: str, codec: str, *, whole: bool) -> Reading:

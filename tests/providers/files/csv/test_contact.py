@@ -307,3 +307,15 @@ def test_no_cells_stop_the_shaper(cells: list[str], fields: list[str]) -> None:
     assert all(map(is_field, fields))
     shaper = RowShaper(dict(enumerate(fields)), ["E-mail 1 - Label", "E-mail 1 - Value", "x"])
     assert shaper.entry(Row(1, 0, 1, cells)).id == "r1"
+
+
+BYTES = st.binary(max_size=200) | st.lists(CELLS | st.sampled_from(["\n", ",", "Name,E-mail\n"])).map("".join).map(
+    str.encode
+)
+
+
+@given(BYTES)
+def test_no_bytes_stop_an_import(data: bytes) -> None:
+    made = entries(data)
+    assert [entry.id for entry in made] == [f"r{number}" for number in range(1, len(made) + 1)]
+    assert all((entry.contact is None) == (entry.error is not None) for entry in made)

@@ -53,6 +53,10 @@ def test_a_file_without_a_header_is_read_by_what_its_columns_hold() -> None:
     assert (look.certain, look.warnings[0][:23]) == (True, "The file has no header:")
 
 
+def test_a_record_with_a_word_that_is_known_is_no_header() -> None:
+    assert looked_at(b"Ada King,Family,ada@example.org\nBob King,Family,bob@example.org\n").dialect.header_row is None
+
+
 def test_a_header_of_unknown_words_is_a_header_all_the_same() -> None:
     look = looked_at(b"Wer,Wo\nAda King,ada@example.org\nBob King,bob@example.org\n")
     assert (look.header, look.columns[1].field) == (["Wer", "Wo"], "email")
