@@ -6,6 +6,7 @@ The only reader of `os.environ`. Names are those of docs/settings.md; an empty v
 import base64
 import logging
 from datetime import timedelta
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Self, cast
@@ -16,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everreach.errors import SettingsError
+from everreach.jobs.options import NOT_OFFERED, Duplicates, Options, WithoutEmail
 from everreach.net.origins import serialized
 from everreach.setting_types import (
     KEY_ADVICE,
@@ -27,6 +29,7 @@ from everreach.setting_types import (
     MongoUri,
     Origins,
     Rate,
+    Region,
     Url,
     WebhookSecrets,
     WebhookUrls,
@@ -78,6 +81,11 @@ class Config(BaseSettings):
     rate_limit_start: Rate = "5/hour"
     rate_limit_status: Rate = "60/minute"
     rate_limit_jobs: Rate = "600/minute"
+    rate_limit_uploads: Rate = "10/hour"
+    import_without_email: WithoutEmail = WithoutEmail.SKIP
+    import_duplicates: Duplicates = Duplicates.SKIP
+    import_region: Region | None = None
+    everreach_max_upload: int = Field(100 * 1024 * 1024, ge=1, le=2**40)
     everreach_max_contacts: int = Field(1_000_000, ge=1, le=100_000_000)
     everreach_max_imports: int = Field(16, ge=1, le=1000)
     everreach_lease_seconds: float = Field(8, ge=1, le=60)
@@ -122,6 +130,13 @@ class Config(BaseSettings):
     def _some_way_to_know_callers(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("supabase_jwt_secret", ...) is None:
             raise ValueError("set this or SUPABASE_JWT_SECRET: without one nobody can sign in")
+        return value
+
+    @field_validator("import_without_email", "import_duplicates")
+    @classmethod
+    def _only_what_is_offered(cls, value: StrEnum, info: ValidationInfo) -> StrEnum:
+        if value == NOT_OFFERED[str(info.field_name).removeprefix("import_")]:
+            raise ValueError(f"the import cannot do {value} yet; leave it out")
         return value
 
     @field_validator("webhook_secrets")
@@ -213,6 +228,18 @@ class Config(BaseSettings):
     def jobs_rate(self) -> RateLimitItem:
         """How often one person may list jobs and contacts, cancel and retry, all together."""
         return parse_rate(self.rate_limit_jobs)
+
+    @cached_property
+    def uploads_rate(self) -> RateLimitItem:
+        """How often one person may send a file."""
+        return parse_rate(self.rate_limit_uploads)
+
+    @cached_property
+    def import_options(self) -> Options:
+        """How an import is made, unless its start says otherwise."""
+        return Options(
+            without_email=self.import_without_email, duplicates=self.import_duplicates, region=self.import_region
+        )
 
 
 def _sentence(location: tuple[int | str, ...], reason: str) -> str:

@@ -14,7 +14,9 @@
     │   ├── ForbiddenError            403
     │   ├── JobNotFoundError          404
     │   ├── ConflictError             409
+    │   │   └── FileGoneError         409, the uploaded file is no longer kept
     │   ├── PayloadTooLargeError      413
+    │   ├── UnsupportedFileError      415
     │   ├── UpgradeRequiredError      426
     │   ├── TooManyRequestsError      429, with the seconds to wait
     │   └── UnavailableError          503, with the seconds to wait
@@ -173,11 +175,22 @@ class ConflictError(ApiError):
     title = "Conflict"
 
 
+class FileGoneError(ConflictError):
+    """The file is no longer kept. Please upload it again."""
+
+
 class PayloadTooLargeError(ApiError):
     """The request body is too large."""
 
     status = 413
     title = "Payload Too Large"
+
+
+class UnsupportedFileError(ApiError):
+    """The file is neither CSV nor vCard."""
+
+    status = 415
+    title = "Unsupported Media Type"
 
 
 class UpgradeRequiredError(ApiError):

@@ -12,6 +12,7 @@ from limits import parse as parse_rate
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from everreach.contacts.regions import region
 from everreach.net.origins import serialized
 from everreach.security.key_strength import KEY_BYTES, WELL_KNOWN_SECRETS, is_pattern, looks_random
 
@@ -194,6 +195,8 @@ Origins = Annotated[
     AfterValidator(_without_repetition),
 ]
 """Origins as browsers write them, whatever path or capital letters they were given with."""
+Region = Annotated[str, AfterValidator(region)]
+"""A country by its two letters, in capital ones."""
 Rate = Annotated[str, AfterValidator(_rate)]
 Duration = Annotated[str, AfterValidator(_duration)]
 """A time such as `90d`, `24h` or `30m`, or `off`; parse_duration() tells which."""

@@ -18,6 +18,7 @@ from handlers.metrics import MetricsHandler
 from handlers.services import Services
 from handlers.start import StartHandler
 from handlers.status import StatusHandler
+from handlers.uploads import BeginHandler, UploadHandler
 
 BASE: Final = "/api/v1/contacts/import"
 
@@ -31,6 +32,8 @@ ROUTES: Final[tuple[tuple[str, type[BaseHandler]], ...]] = (
     (BASE + "/jobs/{id}/cancel", CancelHandler),
     (BASE + "/jobs/{id}/retry", RetryHandler),
     (BASE + "/jobs/{id}/contacts", ContactsHandler),
+    (BASE + "/jobs/{id}/begin", BeginHandler),
+    (BASE + "/uploads", UploadHandler),
     (BASE + "/{provider}/start", StartHandler),
     (BASE + "/{provider}/callback", CallbackHandler),
     ("/livez", LiveHandler),

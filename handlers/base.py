@@ -19,6 +19,7 @@ from handlers.incoming import IncomingHandler
 from handlers.services import Services
 
 _log = logging.getLogger(__name__)
+_ASKED_WITH: Final = "Authorization, Content-Encoding, Content-Type, If-None-Match, Last-Event-ID"
 _MESSAGES: Final = {
     400: "The request's body cannot be read.",
     404: "There is nothing at this address.",
@@ -122,7 +123,7 @@ class BaseHandler(IncomingHandler):
         if frontend := config.frontend_of(self.request.headers.get("Origin")):
             self.set_header("Access-Control-Allow-Origin", frontend)
             self.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-            self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, Last-Event-ID")
+            self.set_header("Access-Control-Allow-Headers", _ASKED_WITH)
             self.set_header("Access-Control-Expose-Headers", "ETag, Retry-After, X-Request-Id")
             self.set_header("Access-Control-Max-Age", "600")
 

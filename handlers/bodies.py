@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from everreach.errors import ApiError
+from everreach.jobs.job import Status
 from everreach.jobs.status_document import Id, JobSummary, Moment, ProviderName
 
 _TITLE = Meta(description="A short title.", examples=["Not Found"])
@@ -51,6 +52,31 @@ class Started(Struct, kw_only=True, frozen=True):
     job_id: Id
     authorization_url: Annotated[str, _CONSENT_PAGE]
     provider: ProviderName
+
+
+class SeenColumn(Struct, frozen=True):
+    """A column of a CSV, and what it seems to hold."""
+
+    index: Annotated[int, Meta(ge=0, description="Its place, from 0: its name in `mapping`.", examples=[0])]
+    header: Annotated[str, Meta(description="What stands above it, if anything does.", examples=["E-mail 1 - Value"])]
+    samples: Annotated[list[str], Meta(description="The first values that are not blank.", examples=[["a@b.example"]])]
+    field: Annotated[str, Meta(description="What it is taken for.", examples=["email"])]
+    confidence: Annotated[float, Meta(ge=0, le=1, description="How certain that is.", examples=[1.0])]
+    reason: Annotated[str, Meta(description="Why, for the person to read.", examples=["Google's own header."])]
+
+
+class Uploaded(Struct, kw_only=True, frozen=True):
+    """A file that has come, and what was understood of it. A vCard has no columns."""
+
+    job_id: Id
+    provider: Annotated[Literal["csv", "vcard"], Meta(examples=["csv"])]
+    status: Annotated[Status, Meta(description="`pending` until it is begun.", examples=["pending"])]
+    encoding: Annotated[str, Meta(description="By its name at IANA.", examples=["UTF-8"])]
+    delimiter: Annotated[str | None, Meta(description="The character between two cells.", examples=[","])]
+    header_row: Annotated[int | None, Meta(description="From 1; null where there is none.", examples=[1])]
+    columns: list[SeenColumn]
+    records: Annotated[int, Meta(ge=0, description="How many rows or cards there seem to be.", examples=[2000])]
+    warnings: Annotated[list[str], Meta(description="What was strange, a sentence each.", examples=[[]])]
 
 
 class Retried(Struct, kw_only=True, frozen=True):

@@ -11,7 +11,7 @@ from tornado.httputil import HTTPInputError, parse_body_arguments
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from everreach.errors import PayloadTooLargeError
+from everreach.errors import EverReachError, PayloadTooLargeError
 
 BODY_LIMIT: Final = 65536
 """Bytes of a request's body; none of ours needs more than a few."""
@@ -33,12 +33,13 @@ class IncomingHandler(RequestHandler):
         """Refuse a body whose length says that it is too large."""
         self._pieces = bytearray()
         length = self.request.headers.get("Content-Length", "")
-        return self._refuse() if length.isdecimal() and int(length[:16]) > self.body_limit else None
+        too_long = length.isdecimal() and int(length[:16]) > self.body_limit
+        return self.refuse(PayloadTooLargeError()) if too_long else None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Keep the next piece, or refuse what is too large without having said so."""
         if len(self._pieces) + len(chunk) > self.body_limit:
-            return self._refuse()
+            return self.refuse(PayloadTooLargeError())
         self._pieces += chunk
         return None
 
@@ -55,9 +56,11 @@ class IncomingHandler(RequestHandler):
             except HTTPInputError:
                 raise HTTPError(400) from None
 
-    async def _refuse(self) -> None:
+    async def refuse(self, error: EverReachError) -> None:
+        """Answer with the error although more of the body is to come, of which nothing is kept; then close the line."""
         self._pieces.clear()
-        self.write_error(500, exc_info=(None, PayloadTooLargeError(), None))
+        self.log_exception(type(error), error, error.__traceback__)
+        self.write_error(500, exc_info=(None, error, None))
         self.set_header("Connection", "close")
         self.set_header("Content-Length", sum(map(len, self._write_buffer)))
         with suppress(StreamClosedError):

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from everreach.errors import (
     ConflictError,
     DatabaseError,
+    FileGoneError,
     InvalidProviderError,
     JobNotFoundError,
     NotConfiguredError,
@@ -24,7 +25,7 @@ from handlers.bodies import ContactOutcome, ContactPage, JobPage, Retried
 from handlers.operation import Answer, Tag, operation
 from handlers.parameters import JOB_ID, Choice, Text, Whole
 from handlers.start import ConsentHandler
-from providers import REGISTRY
+from providers import FILE_KINDS, REGISTRY
 from storage.ledger import ACTIONS
 
 _LIMIT: Final = Whole("limit", "The most on one page; more than 100 counts as 100.", 20, default=20, least=1, cap=100)
@@ -35,7 +36,9 @@ _JOB_BEFORE: Final = Text(
 _CONTACT_BEFORE: Final = Text(
     "after", "The `provider_contact_id` behind which the page begins; `offset` counts from there.", "people/c4521"
 )
-_PROVIDER: Final = Choice("provider", "Only jobs of this one.", "google", tuple(kind.name for kind in REGISTRY))
+_PROVIDER: Final = Choice(
+    "provider", "Only jobs of this one.", "google", (*(kind.name for kind in REGISTRY), *FILE_KINDS)
+)
 _STATUS: Final = Choice("status", "Only jobs with this one.", "completed", tuple(Status))
 _ACTION: Final = Choice("action", "Only contacts of which this became.", "skipped", ACTIONS)
 _ALWAYS: Final = (TooManyRequestsError, UnavailableError)
@@ -145,6 +148,8 @@ class RetryHandler(ConsentHandler, JobHandler):
         self.write_json(Retried(job_id=job_id, provider=name, authorization_url=consent_page))
 
     async def _ask_again(self, job_id: str, user_id: str, name: str) -> str:
+        if name in FILE_KINDS:
+            raise FileGoneError
         provider = self.provider(name)
         await self.count_consent(user_id)
         url = await self.services.consents.ask_again(job_id, user_id, provider, self.web_app())

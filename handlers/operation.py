@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from everreach.errors import ApiError, BadRequestError, KeysAwayError, PayloadTooLargeError, UnauthorizedError
+from handlers.asked import read_body
 from handlers.base import BaseHandler
 from handlers.parameters import Given, Parameter, Sent
 
@@ -34,6 +35,7 @@ class Tag(StrEnum):
     """The chapters of the description."""
 
     CONSENT = "Consent"
+    FILES = "Files"
     JOBS = "Jobs"
     LIVE = "Live progress"
     SERVICE = "Service"
@@ -65,6 +67,10 @@ class Operation:
     errors: tuple[type[ApiError], ...]
     anyone: bool
     """Whether it is for everybody, signed in or not."""
+    body: type[msgspec.Struct] | None = None
+    """What its body may say, as JSON; it may be left out."""
+    media_types: tuple[str, ...] = ()
+    """What else its body may be."""
 
 
 def operation(
@@ -76,8 +82,10 @@ def operation(
     errors: tuple[type[ApiError], ...] = (),
     anyone: bool = False,
     whatever_comes: bool = False,
+    body: type[msgspec.Struct] | None = None,
+    media_types: tuple[str, ...] = (),
 ) -> Callable[[Method], Method]:
-    """Call the method with the `caller`, unless it is for anyone, and with each parameter that it takes.
+    """Call the method with the `caller`, unless it is for anyone, and with each parameter and the `body` that it takes.
 
     `errors` are those beside what may befall any request, and any caller; only they where it answers `whatever_comes`.
     """
@@ -94,9 +102,11 @@ def operation(
             given: dict[str, Any] = {} if anyone else {"caller": await handler.caller()}
             for keyword, read in readers:
                 given[keyword] = read(handler.request)
+            if body:
+                given["body"] = read_body(handler.request.body, body)
             await method(handler, *path, **given)
 
-        _DESCRIBED[called] = Operation(name, method.__name__, tag, answers, takes, possible, anyone)
+        _DESCRIBED[called] = Operation(name, method.__name__, tag, answers, takes, possible, anyone, body, media_types)
         return called
 
     return described

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from tornado.httputil import HTTPServerRequest
 
+from everreach.contacts.regions import region
 from everreach.errors import BadRequestError
 
 _MOST: Final = 999_999_999_999_999
@@ -141,6 +142,18 @@ class Text(Given):
     def read(self, request: HTTPServerRequest) -> str | None:
         """The text, None where there is none."""
         return self.text(request)
+
+
+class Region(Text):
+    """A country by its two letters."""
+
+    def read(self, request: HTTPServerRequest) -> str | None:
+        """The region in capital letters, None where there is none."""
+        given = self.text(request)
+        try:
+            return given if given is None else region(given)
+        except ValueError as error:
+            raise BadRequestError(f"The parameter {self.name} names none: {error}.") from None
 
 
 class Sent(Given):

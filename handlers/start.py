@@ -6,6 +6,7 @@ from typing import Final
 from everreach.errors import InvalidProviderError, NotConfiguredError, TooManyRequestsError, UnavailableError
 from everreach.observability.logs import about_job
 from everreach.security.authenticator import Caller
+from handlers.asked import Wishes
 from handlers.base import BaseHandler
 from handlers.bodies import Started
 from handlers.operation import Answer, Tag, operation
@@ -48,8 +49,9 @@ class StartHandler(ConsentHandler):
         takes=(_PROVIDER,),
         answers=(Answer(200, "The job waits for consent.", Started),),
         errors=(InvalidProviderError, NotConfiguredError, TooManyRequestsError, UnavailableError),
+        body=Wishes,
     )
-    async def post(self, name: str, caller: Caller) -> None:
+    async def post(self, name: str, caller: Caller, body: Wishes) -> None:
         """Start an import
 
         Makes a job that waits for consent, and says where to give it. Open `authorization_url` in the system browser:
@@ -57,9 +59,9 @@ class StartHandler(ConsentHandler):
 
         Five in any hour for each person, together with retries that ask for a new consent.
         """
-        provider = self.provider(name)
+        provider, options = self.provider(name), body.over(self.services.config.import_options)
         await self.count_consent(caller.user_id)
         job_id = str(uuid.uuid4())
         about_job(job_id)
-        url = await self.services.consents.begin(job_id, caller.user_id, provider, self.web_app())
+        url = await self.services.consents.begin(job_id, caller.user_id, provider, self.web_app(), options)
         self.write_json(Started(job_id=job_id, authorization_url=url, provider=name))

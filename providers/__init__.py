@@ -12,7 +12,10 @@ from providers.microsoft.source import Microsoft
 REGISTRY: Final = (Google, Microsoft)
 """A new provider is a file beside these and a word here."""
 
-bind_providers(kind.name for kind in REGISTRY)
+FILE_KINDS: Final = ("csv", "vcard")
+"""What a file may be: the provider of its job."""
+
+bind_providers([*(kind.name for kind in REGISTRY), *FILE_KINDS])
 
 
 def connect(config: Config, http: Http) -> dict[str, Provider]:

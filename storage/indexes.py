@@ -14,8 +14,10 @@ LEDGER = "imported_contacts"
 CONTACTS = "contacts"
 RATE_LIMITS = "rate_limits"
 DELIVERIES = "webhook_deliveries"
+UPLOADS = "uploads"
+UPLOAD_CHUNKS = "upload_chunks"
 
-PERSON_BOUND = (CONTACTS, LEDGER, DELIVERIES, JOBS)
+PERSON_BOUND = (CONTACTS, LEDGER, DELIVERIES, UPLOAD_CHUNKS, UPLOADS, JOBS)
 """Every collection whose documents carry the `user_id` of the person that they are of. A new one belongs in here."""
 
 CONTACT_KEY = "user_id_email"
@@ -58,6 +60,7 @@ async def ensure_indexes(database: Database) -> None:
     # A window that nobody asks about any more removes itself.
     await database[RATE_LIMITS].create_index("expireAt", expireAfterSeconds=0)
     await _ensure_deliveries(database[DELIVERIES])
+    await _ensure_uploads(database[UPLOADS], database[UPLOAD_CHUNKS])
     await _ensure_contact_key(contacts)
 
 
@@ -69,6 +72,17 @@ async def _ensure_deliveries(deliveries: Collection) -> None:
         partialFilterExpression={"not_before": {"$exists": True}},
     )
     await deliveries.create_index("expires_at", expireAfterSeconds=0)
+
+
+async def _ensure_uploads(uploads: Collection, pieces: Collection) -> None:
+    await uploads.create_index("user_id", name="owner")
+    await uploads.create_index("look_at", name="due")
+    # A piece that comes twice is there once; and what nobody tidied removes itself.
+    await pieces.create_index(
+        [("user_id", ASCENDING), ("upload_id", ASCENDING), ("n", ASCENDING)], name="piece", unique=True
+    )
+    for collection in (uploads, pieces):
+        await collection.create_index("expires_at", expireAfterSeconds=0)
 
 
 async def _ensure_contact_key(contacts: Collection) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+import msgspec
 from pymongo import ASCENDING
 
 from everreach.jobs.job import ENDS, Job, Status
+from everreach.jobs.options import DEFAULTS, Options
 from everreach.security.oauth_state import State
-from storage.consents import AGAIN, ConsentStore, failed
+from storage.consents import AGAIN, failed
+from storage.files.arrows import FileJobStore
 from storage.mongo import prompt, translated
 from storage.quarantine import readable
 from storage.transitions import (
@@ -16,9 +19,9 @@ from storage.transitions import (
     NO_TOKENS,
     NOW,
     SHOWN,
-    after,
     apply,
     as_job,
+    bear,
     change,
     end,
     ending,
@@ -27,39 +30,20 @@ from storage.transitions import (
 )
 
 
-class JobStore(ConsentStore):
+class JobStore(FileJobStore):
     """The jobs as people and the OAuth flow see them; what only a lease holder may do is in LeaseStore.
 
     `announce` says whether anybody is to be told of a job's end by webhook.
     """
 
     @prompt
-    async def create(self, state: State, provider: str, verifier: str, ttl_seconds: float) -> None:
+    async def create(
+        self, state: State, provider: str, verifier: str, ttl_seconds: float, options: Options = DEFAULTS
+    ) -> None:
         """Create: a job that waits for consent until its state expires. `verifier` is sealed."""
-        values = {
-            "provider": provider,
-            "kind": "import",
-            "status": Status.AUTHENTICATING,
-            "state_hash": state.nonce_hash,
-            "version": 1,
-            **NO_TOKENS,
-            "pkce_verifier": verifier,
-            **dict.fromkeys(
-                ("provider_account_id", "provider_account_name", "error_message", "completed_at", "throttled_since")
-            ),
-            **dict.fromkeys(
-                ("total_contacts", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts"), 0
-            ),
-            **{"page": 0, "cursor": {}, "half_written": False},
-            **{"fence": 0, "lease_owner": None, "begun": 0, "takeovers": 0},
-        }
-        moments = dict.fromkeys(("created_at", "started_at", "updated_at"), NOW)
-        await self._jobs.update_one(
-            # A job that is there already is not begun anew: the id is refused instead.
-            {"_id": state.job_id, "user_id": state.user_id, "version": {"$exists": False}},
-            quietly(values, **moments, not_before=after(ttl_seconds)),
-            upsert=True,
-        )
+        values = {"provider": provider, "status": Status.AUTHENTICATING, "state_hash": state.nonce_hash}
+        values |= {"pkce_verifier": verifier, "options": msgspec.to_builtins(options)}
+        await bear(self._jobs, state.job_id, state.user_id, values, ttl_seconds)
 
     @prompt
     async def cancel(self, job_id: str, user_id: str) -> Job | None:
@@ -78,8 +62,8 @@ class JobStore(ConsentStore):
 
     @prompt
     async def retry(self, job_id: str, user_id: str) -> Job | None:
-        """Retry: a failed job goes on where it stopped. None where there is none such, or its tokens are gone."""
-        query = {**failed(job_id, user_id), "access_token": {"$ne": None}}
+        """Retry: a failed job goes on where it stopped. None where there is none, or its tokens or file are gone."""
+        query = {**failed(job_id, user_id), "$or": [{"access_token": {"$ne": None}}, {"upload_id": {"$ne": None}}]}
         status = {"$cond": [{"$gt": ["$processed_contacts", 0]}, Status.PROCESSING, Status.FETCHING]}
         return await apply(self._jobs, query, change(AGAIN, status=status, not_before=NOW, set_going_at=NOW))
 
@@ -93,9 +77,9 @@ class JobStore(ConsentStore):
 
     @translated
     async def forget(self, job_id: str, user_id: str) -> None:
-        """Forget: the tokens of a failed job are deleted when the time for a retry has passed."""
+        """Forget: a failed job gives up its tokens, or its file, when the time for a retry has passed."""
         query = {"_id": job_id, "user_id": user_id, "status": Status.FAILED, **DUE}
-        await self._jobs.update_one(query, quietly(NO_TOKENS, not_before=NEVER))
+        await self._jobs.update_one(query, quietly({**NO_TOKENS, "upload_id": None}, not_before=NEVER))
 
     @translated
     async def settle(self, job: Job, counts: dict[str, int]) -> Job | None:

@@ -182,7 +182,10 @@ class LeaseStore:
         values |= {} if cursor is None else {"cursor": msgspec.to_builtins(cursor)}
         values |= {} if keep_tokens else NO_TOKENS
         total = {"$max": ["$total_contacts", counts["processed_contacts"]]}
-        kept_until = after(RETRY_WINDOW_SECONDS) if keep_tokens and not self._keep_tokens else NEVER
+        retried_until = after(RETRY_WINDOW_SECONDS)
+        # The file stays as long as a retry may come, and no longer, whatever becomes of tokens.
+        without_tokens = {"$cond": [{"$ifNull": ["$upload_id", False]}, retried_until, NEVER]}
+        kept_until = retried_until if keep_tokens and not self._keep_tokens else without_tokens
         end = ending(total_contacts=total, not_before=kept_until, page={"$add": ["$page", 1]})
         await self._write(lease, self._told(change(values, **end)))
 

@@ -42,13 +42,29 @@ _SECRETS: Final = ("access_token", "refresh_token", "pkce_verifier", "state_hash
 DUE_FIELDS: Final = dict.fromkeys(_SECRETS, 0)
 """The projection of a job for whoever looks for work. The cursor is there, to see whether it can be read."""
 
-SHOWN: Final = {**DUE_FIELDS, "cursor": 0}
+SHOWN: Final = {**DUE_FIELDS, "cursor": 0, "reading": 0}
 """The projection for whoever only looks: no secrets, and nothing that may be long."""
 
 UNSHOWN: Final = [f"fullDocument.{name}" for name in SHOWN]
 """The fields that this leaves out, as a change stream has them."""
 
 NO_TOKENS: Document = {"access_token": None, "refresh_token": None, "token_expires_at": None, "pkce_verifier": None}
+
+
+AT_BIRTH: Document = {
+    "kind": "import",
+    "version": 1,
+    **NO_TOKENS,
+    **dict.fromkeys(
+        ("provider_account_id", "provider_account_name", "error_message", "completed_at", "throttled_since")
+    ),
+    **dict.fromkeys(
+        ("total_contacts", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts"), 0
+    ),
+    **{"page": 0, "cursor": {}, "half_written": False},
+    **{"fence": 0, "lease_owner": None, "begun": 0, "takeovers": 0},
+}
+"""What every job begins with."""
 
 
 def after(seconds: float) -> Document:
@@ -111,6 +127,19 @@ def _announced(pipeline: list[Document], when: Document | bool = True) -> list[D
 
 def _untold(pipeline: list[Document], _: Document | bool = True) -> list[Document]:
     return pipeline
+
+
+async def bear(jobs: Collection, job_id: str, user_id: str, values: Document, seconds: float) -> None:
+    """Make a job with these values, which has to be looked at in so many seconds.
+
+    One that is there already is not begun anew: the id is refused instead.
+    """
+    moments = dict.fromkeys(("created_at", "started_at", "updated_at"), NOW)
+    await jobs.update_one(
+        {"_id": job_id, "user_id": user_id, "version": {"$exists": False}},
+        quietly({**AT_BIRTH, **values}, **moments, not_before=after(seconds)),
+        upsert=True,
+    )
 
 
 async def apply(jobs: Collection, query: Document, pipeline: list[Document]) -> Job | None:

@@ -7,15 +7,17 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
 from pymongo.read_concern import ReadConcern
 
 from bench.processes import Bench, Server, ended
+from handlers import BASE
 from providers.sandbox.app import Sandbox
 from providers.sandbox.people import expected
-from storage.indexes import CONTACTS, JOBS, LEDGER
+from storage.indexes import CONTACTS, JOBS, LEDGER, UPLOAD_CHUNKS, UPLOADS
 from storage.mongo import Database
 
 # The product's default is eight seconds; with one, a minute has room for many deaths.
@@ -181,3 +183,33 @@ async def test_a_worker_that_slept_past_its_lease_writes_nothing_when_it_wakes()
             await asyncio.sleep(2.5)
             assert await changes.try_next() is None
         await check_undisturbed(database, import_)
+
+
+def first_half(server: Server, user: str, file: bytes) -> bytes:
+    """The request with a file, cut off in the middle."""
+    lines = [f"POST {BASE}/uploads HTTP/1.1", "Host: x", f"Authorization: Bearer {server.token(user)}"]
+    top = "\r\n".join([*lines, f"Content-Length: {len(file)}", "", ""]).encode()
+    return top + file[: len(file) // 2]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_who_is_killed_while_a_file_comes_leaves_nothing_behind() -> None:
+    async with surroundings(latency=0) as (bench, database):
+        server = bench.server("crash")
+        async with server:
+            await server.ready(bench.http)
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(first_half(server, str(uuid.uuid4()), b"BEGIN:VCARD\r\n" * 400_000))
+            while await database[UPLOAD_CHUNKS].count_documents({}) < 2:
+                await asyncio.sleep(0.01)
+            await server.end(signal.SIGKILL)
+            writer.close()
+        # What two minutes of silence do.
+        await database[UPLOADS].update_many({}, {"$set": {"look_at": datetime(2020, 1, 1, tzinfo=UTC)}})
+        async with server:
+            await server.ready(bench.http)
+            async with asyncio.timeout(30):
+                while await database[UPLOADS].count_documents({}):
+                    await asyncio.sleep(0.05)
+        names = set(await database.list_collection_names()) - {"rate_limits"}
+        assert {name: count for name in names if (count := await database[name].count_documents({}))} == {}

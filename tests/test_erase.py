@@ -16,7 +16,7 @@ from everreach.maintenance.erasure import Erasure
 from everreach.security.key_strength import new_key
 from providers.sandbox.faults import Fault
 from storage.bulk import insert_all
-from storage.indexes import CONTACTS, DELIVERIES, JOBS, LEDGER, PERSON_BOUND
+from storage.indexes import CONTACTS, DELIVERIES, JOBS, LEDGER, PERSON_BOUND, UPLOADS
 from storage.jobs import JobStore
 from storage.mongo import Collection, Database
 from storage.personal_data import PersonStore
@@ -52,8 +52,8 @@ async def occurrences(database: Database, needles: Sequence[str]) -> list[tuple[
 
 
 async def everything_of(database: Database, user: str) -> dict[str, list[dict[str, Any]]]:
-    # A delivery that nobody takes is tried again by itself, which changes it.
-    shown = {DELIVERIES: {"payload": 1}}
+    # A delivery that nobody takes is tried again by itself, and a file looked at, which changes them.
+    shown = {DELIVERIES: {"payload": 1}, UPLOADS: {"received": 1}}
     found = {name: database[name].find({"user_id": user}, shown.get(name)).sort("_id") for name in PERSON_BOUND}
     return {name: await documents.to_list(None) for name, documents in found.items()}
 
@@ -68,7 +68,7 @@ async def moving(world: World, user: str) -> list[str]:
 
 
 async def lived(world: World, user: str) -> list[str]:
-    """One of each: an import that is complete, one that failed and may be retried, one that waits for consent."""
+    """An import that is complete, one that failed and may be retried, one that waits for consent, and a file."""
     done = await world.consent("microsoft", user, PERSON, 300)
     await world.ended(done, user)
     world.sandbox.faults.add(Fault("page_loop", "page"))
@@ -83,7 +83,8 @@ async def lived(world: World, user: str) -> list[str]:
         return not await world.database[JOBS].find_one({"user_id": user, "announce_at": {"$exists": True}})
 
     await until(told)
-    return [done, failed, waiting]
+    file = await world.api("POST", "/uploads", user, f"BEGIN:VCARD\nNOTE:{user}\nEND:VCARD\n")
+    return [done, failed, waiting, file.json["job_id"]]
 
 
 @SHORT_LEASE
@@ -100,7 +101,7 @@ async def test_nothing_of_a_person_is_left_while_an_import_is_under_way_on_anoth
     untouched = await everything_of(world.database, other)
     ended = await asyncio.to_thread(run, tmp_path, "erase", user, "--yes", **settings(world, database_uri))
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "Imports ended: 3" in ended.stdout
+    assert "Imports ended: 4" in ended.stdout
     assert "Grants at google: 2 revoked" in ended.stdout
     assert "Grants at microsoft: 1 left, because the provider offers no revocation" in ended.stdout
     assert ended.stderr == ""

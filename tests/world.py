@@ -75,6 +75,7 @@ class World:
             "rate_limit_start": "1000/hour",
             "rate_limit_status": "100000/minute",
             "rate_limit_jobs": "100000/minute",
+            "rate_limit_uploads": "1000/hour",
             **settings,
         }
 
@@ -93,7 +94,7 @@ class World:
         self.client.close()
         self._reserved.close()
 
-    async def fetch(self, url: str, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
+    async def fetch(self, url: str, method: str = "GET", body: str | bytes | None = None, **headers: str) -> Answer:
         request = HTTPRequest(
             url,
             method,
@@ -109,9 +110,11 @@ class World:
             check_documented(method, url, *answer)
         return answer
 
-    async def api(self, method: str, path: str, user: str | None = None, **headers: str) -> Answer:
+    async def api(
+        self, method: str, path: str, user: str | None = None, body: str | bytes | None = None, **headers: str
+    ) -> Answer:
         """A request to our API as the app makes it."""
-        return await self.fetch(f"{self.origin}{BASE}{path}", method, **(bearer(user) if user else {}), **headers)
+        return await self.fetch(f"{self.origin}{BASE}{path}", method, body, **(bearer(user) if user else {}), **headers)
 
     async def start(self, provider: str, user: str) -> tuple[str, str]:
         """The new job's id, and the consent page's address."""

@@ -1,4 +1,4 @@
-"""What is left to do for jobs that nobody works on: consents that never came, cancels to settle, tokens to forget."""
+"""What is left to do for jobs that nobody works on: what never came or began, cancels to settle, tokens to forget."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from everreach.jobs.job import Job, Status
 from everreach.observability.logs import describe
 from storage.jobs import JobStore
 
-_TIDIED: Final = frozenset({Status.AUTHENTICATING, Status.CANCELLED, Status.FAILED})
+_TIDIED: Final = frozenset({Status.PENDING, Status.AUTHENTICATING, Status.CANCELLED, Status.FAILED})
 _DUE_LIMIT: Final = 100
 _FAILURES: Final = 5  # So many in one look are the database's, and not the jobs'.
 _log = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ class Housekeeping:
                 self._rests.end(job.id)
 
     async def _tidy(self, job: Job) -> None:
-        if job.status is Status.AUTHENTICATING:
+        if job.status is Status.PENDING:
+            await self._jobs.discard(job.id, job.user_id)
+        elif job.status is Status.AUTHENTICATING:
             await self._jobs.expire(job.id, job.user_id)
         elif job.status is Status.CANCELLED:
             await self._settle(job)

@@ -10,6 +10,7 @@ import msgspec
 
 from everreach.errors import LeaseLostError
 from everreach.jobs.cursor import Cursor
+from everreach.jobs.options import DEFAULTS, Options, Reading
 
 LEASE_MARGIN_SECONDS: Final = 0.5
 """How long before its end a lease is no longer written under: the time that a statement may be on its way."""
@@ -36,7 +37,7 @@ ENDS: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 RUNNING: Final = frozenset({Status.FETCHING, Status.PROCESSING})
 
 ARROWS: Final[dict[Status, frozenset[Status]]] = {
-    Status.PENDING: frozenset({Status.AUTHENTICATING, Status.FAILED, Status.CANCELLED}),
+    Status.PENDING: frozenset({Status.FETCHING, Status.FAILED, Status.CANCELLED}),
     Status.AUTHENTICATING: frozenset({Status.FETCHING, Status.FAILED, Status.CANCELLED}),
     Status.FETCHING: frozenset({Status.PROCESSING, *ENDS}),
     Status.PROCESSING: frozenset({Status.PROCESSING, *ENDS}),
@@ -94,6 +95,12 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     pkce_verifier: str | None = None
     consent_hash: str | None = None
     """The hash of the state that was spent for this job last."""
+    options: Options = DEFAULTS
+    """What the person asked for at the start."""
+    upload_id: str | None = None
+    """The file that it reads; None where there is none, or none any more."""
+    reading: Reading | None = None
+    """How that file is read."""
     cursor: Cursor = Cursor()
     page: int = 0
     half_written: bool = False

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from everreach.errors import CallbackError
 from everreach.jobs.job import Status
+from everreach.jobs.options import DEFAULTS, Options
 from everreach.oauth.exchange import NOT_CONNECTED, RUNS, Exchange
 from everreach.oauth.owned_tasks import OwnedTasks
 from everreach.security.oauth_state import State, StateMaker, challenge, new_verifier
@@ -59,10 +60,12 @@ class Consents:
         self._ttl = ttl_seconds
         self._taking: dict[tuple[str, State, Answer], asyncio.Task[None]] = {}
 
-    async def begin(self, job_id: str, user_id: str, provider: Provider, web_app: str | None) -> str:
+    async def begin(
+        self, job_id: str, user_id: str, provider: Provider, web_app: str | None, options: Options = DEFAULTS
+    ) -> str:
         """Make a job that waits for consent. Returns the consent page's address."""
         state, verifier, url = self._question(job_id, user_id, provider, web_app)
-        await self._jobs.create(state, provider.name, verifier, self._ttl)
+        await self._jobs.create(state, provider.name, verifier, self._ttl, options)
         return url
 
     async def ask_again(self, job_id: str, user_id: str, provider: Provider, web_app: str | None) -> str | None:

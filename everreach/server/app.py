@@ -19,6 +19,7 @@ from everreach.observability.loop_monitor import LoopMonitor
 from everreach.server.composition import compose
 from everreach.server.http_server import Server, room_for_connections
 from everreach.server.shutdown_clock import ShutdownClock
+from everreach.uploads.tidying import UploadTidying
 from everreach.webhooks.dispatcher import Dispatcher
 from everreach.webhooks.dispatcher import connect as connect_webhooks
 from handlers import routes
@@ -94,6 +95,9 @@ class Node:
         self.services.runner.start()
         if self._webhooks:
             self._webhooks.start()
+        tidying = UploadTidying(self.services.uploads)
+        tidying.start()
+        stack.push_async_callback(tidying.stop)
         if self._config.raw_data_kept:
             retention = Retention(RawData(self._database), self._config.raw_data_kept)
             retention.start()

@@ -20,14 +20,18 @@ from everreach.security.authenticator import Authenticator
 from everreach.security.jwks import KeySet
 from everreach.security.oauth_state import StateMaker
 from everreach.security.vault import Vault
+from everreach.uploads.files import Files
+from everreach.uploads.source import FileSource
 from handlers import ROUTES
 from handlers.docs.document import describe
 from handlers.live.connections import HeldConnections
 from handlers.services import Services
+from providers import FILE_KINDS
 from providers import connect as connect_providers
 from providers.source import ContactSource
 from storage.change_stream import JobChanges
 from storage.contacts import ContactStore
+from storage.files.uploads import UploadStore
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
 from storage.ledger import Ledger
@@ -43,7 +47,12 @@ def compose(config: Config, database: Database, http: Http) -> Services:
     jobs = JobStore(database, keep_tokens=keep, announce=announce)
     owner, seconds = uuid.uuid4().hex, config.everreach_lease_seconds
     leases = LeaseStore(database, owner, seconds, keep_tokens=keep, announce=announce)
-    runner = _runner(config, database, jobs, leases, granted_sources(providers, vault, leases))
+    uploads = UploadStore(database)
+    sources: dict[str, ContactSource] = {
+        **granted_sources(providers, vault, leases),
+        **dict.fromkeys(FILE_KINDS, FileSource(uploads)),
+    }
+    runner = _runner(config, database, jobs, leases, sources)
     hub = Hub(jobs, ChangeFeed(JobChanges(database).follow))
     commands = Commands(jobs, runner, hub)
     states, tasks = StateMaker(config.encryption_keys()), OwnedTasks()
@@ -71,6 +80,8 @@ def compose(config: Config, database: Database, http: Http) -> Services:
         hub=hub,
         followers=HeldConnections(),
         ping=lambda: ping(database),
+        uploads=uploads,
+        files=Files(uploads, jobs),
         describe=lambda: describe(ROUTES, config.next_public_base_url or "/"),
     )
 

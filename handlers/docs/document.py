@@ -21,6 +21,7 @@ Routes = Sequence[tuple[str, type[RequestHandler]]]
 _UNSAID: Final = {"HEAD", "OPTIONS"}  # The first is answered wherever GET is, the other everywhere, for browsers only.
 _TAGS: Final = {
     Tag.CONSENT: "From the tap on a button to the import on its way.",
+    Tag.FILES: "A CSV or vCard file instead of an account.",
     Tag.JOBS: "A person's imports, and what became of each contact.",
     Tag.LIVE: "Every state of a job as it comes, on whatever node the import runs. An opening counts as one request "
     "for a status.",
@@ -81,4 +82,5 @@ def _methods(routes: Routes) -> Iterator[tuple[str, str, Callable[..., Any]]]:
 
 
 def _bodies(operations: Iterator[Operation]) -> set[type[msgspec.Struct]]:
-    return {ErrorBody} | {answer.body for operation in operations for answer in operation.answers if answer.body}
+    said = [[operation.body, *(answer.body for answer in operation.answers)] for operation in operations]
+    return {ErrorBody, *(body for bodies in said for body in bodies if body)}

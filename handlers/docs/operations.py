@@ -2,14 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Final
 
 import msgspec
 
 from everreach.errors import ApiError
 from handlers.bodies import ErrorBody, error_body
 from handlers.docs.schemas import Json, example_of, reference
+from handlers.multipart import FORM
 from handlers.operation import Answer, Operation
 from handlers.parameters import Given, Parameter, Sent
+
+_BINARY: Final[Json] = {"type": "string", "format": "binary"}
+_FORM: Final[Json] = {
+    "type": "object",
+    "properties": {"file": {**_BINARY, "description": "The file, whatever its field is called."}},
+    "required": ["file"],
+}
 
 
 def _parameter(parameter: Parameter) -> Json:
@@ -29,6 +38,12 @@ def _form(fields: Sequence[Given]) -> Json:
     }
     schema = {"type": "object", "properties": properties}
     return {"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": schema}}}}
+
+
+def _body(operation: Operation) -> Json:
+    content: Json = {name: {"schema": _FORM if name == FORM else _BINARY} for name in operation.media_types}
+    content |= {"application/json": {"schema": reference(operation.body)}} if operation.body else {}
+    return {"requestBody": {"content": content}} if content else {}
 
 
 class OperationWriter:
@@ -61,7 +76,8 @@ class OperationWriter:
     def _request(self) -> Json:
         fields = [given for given in self._operation.takes if isinstance(given, Sent) and self._method == "post"]
         parameters = [_parameter(given) for given in self._operation.takes if given not in fields]
-        return {**({"parameters": parameters} if parameters else {}), **(_form(fields) if fields else {})}
+        body = _form(fields) if fields else _body(self._operation)
+        return {**({"parameters": parameters} if parameters else {}), **body}
 
     def _answer(self, answer: Answer) -> tuple[str, Json]:
         schema = reference(answer.body) if answer.body else {"type": "string"}

@@ -200,7 +200,7 @@ async def test_a_failed_jobs_tokens_are_forgotten_when_the_time_for_a_retry_has_
     await stores.jobs.forget(job_id, STRANGER)
     assert (await stores.stored(job_id))["refresh_token"] == TOKENS["refresh_token"]
     await stores.jobs.forget(job_id, USER)
-    expected: Document = {**before, **NO_TOKENS}
+    expected: Document = {**before, **NO_TOKENS, "upload_id": None}
     del expected["not_before"]
     assert await stores.stored(job_id) == expected
 

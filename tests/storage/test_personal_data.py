@@ -8,7 +8,8 @@ import pytest
 from bson import Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from limits import parse
 
-from storage.indexes import CONTACTS, DELIVERIES, JOBS, LEDGER, PERSON_BOUND, RATE_LIMITS
+from storage.files.uploads import Upload, UploadStore
+from storage.indexes import CONTACTS, DELIVERIES, JOBS, LEDGER, PERSON_BOUND, RATE_LIMITS, UPLOAD_CHUNKS, UPLOADS
 from storage.mongo import Database
 from storage.personal_data import PersonStore, _queries
 from storage.rate_limits import RateLimits
@@ -30,12 +31,15 @@ OWN: list[dict[str, Any]] = [
 
 
 async def live(stores: Stores, user: str) -> None:
-    """An import, contacts of the app's own, a delivery and windows of two kinds."""
+    """An import, a file, contacts of the app's own, a delivery, a file and windows of two kinds."""
     lease = await stores.leased(user)
     await stores.commit(lease, people("ada", "bob"))
     await stores.leases.fail(lease, "It failed.", {"processed_contacts": 2})
     await stores.database[CONTACTS].insert_many([{"user_id": user, **own} for own in OWN])
     await stores.database[DELIVERIES].insert_one({"user_id": user, "job_id": lease.job.id})
+    upload = Upload(lease.job.id, user)
+    await UploadStore(stores.database).open(upload)
+    await UploadStore(stores.database).add(upload, 0, b"BEGIN:VCARD")
     for rate, action in (("5/hour", "start"), ("60/minute", "status")):
         await RateLimits(stores.database).hit(parse(rate), action, user)
 
@@ -46,7 +50,15 @@ async def test_everything_of_a_person_is_counted_and_deleted_and_nothing_of_anot
 ) -> None:
     await live(stores, USER)
     await live(stores, STRANGER)
-    everything = {JOBS: 1, LEDGER: 2, CONTACTS: 2 + len(OWN), DELIVERIES: 1, RATE_LIMITS: 2}
+    everything = {
+        JOBS: 1,
+        LEDGER: 2,
+        CONTACTS: 2 + len(OWN),
+        DELIVERIES: 1,
+        UPLOADS: 1,
+        UPLOAD_CHUNKS: 1,
+        RATE_LIMITS: 2,
+    }
     assert await persons.count(USER) == everything
     strangers = {name: await stores.database[name].find({"user_id": STRANGER}).to_list(None) for name in PERSON_BOUND}
     assert await persons.delete(USER) == everything

@@ -1,6 +1,7 @@
 """The table of the arrows: whatever status a job has, a store's method takes its own step or changes nothing at all."""
 
 import inspect
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -9,6 +10,7 @@ import pytest
 
 from everreach.errors import LeaseLostError
 from everreach.jobs.job import ARROWS, ENDS, Status
+from everreach.jobs.options import Options, Reading
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
 from tests.storage.builders import (
@@ -34,6 +36,8 @@ ON_JOBS: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
     "consent": ((Status.AUTHENTICATING,), Status.FETCHING),
     "refuse": ((Status.AUTHENTICATING,), Status.FAILED),
     "expire": ((Status.AUTHENTICATING,), Status.FAILED),
+    "set_off": ((Status.PENDING,), Status.FETCHING),
+    "discard": ((Status.PENDING,), Status.FAILED),
     "cancel": (ALIVE, Status.CANCELLED),
     "retry": ((Status.FAILED,), Status.FETCHING),
     "reauthorize": ((Status.FAILED,), Status.AUTHENTICATING),
@@ -56,8 +60,8 @@ ON_LEASES: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
 }
 TABLE: Final = {**ON_JOBS, **ON_LEASES}
 
-READS: Final = {"get", "these", "due", "expired", "consented", "grants_beside"}
-BEGINNINGS: Final = {"create"}
+READS: Final = {"get", "these", "due", "expired", "consented", "grants_beside", "received"}
+BEGINNINGS: Final = {"create", "receive"}
 
 
 async def before_spending(stores: Stores, arrow: str) -> tuple[str, Attempt]:
@@ -105,6 +109,18 @@ async def due_for_the_engine(stores: Stores, arrow: str) -> tuple[str, Attempt]:
     return job.id, attempts[arrow]
 
 
+async def of_a_file(stores: Stores, arrow: str) -> tuple[str, Attempt]:
+    job_id, reading = str(uuid.uuid4()), Reading(size=3)
+    await stores.jobs.receive(job_id, USER, provider="csv", name=None, reading=reading, options=Options())
+    if arrow == "discard":
+        await stores.abandon(job_id)
+    attempts: dict[str, Attempt] = {
+        "set_off": lambda: stores.jobs.set_off(job_id, USER, reading, Options()),
+        "discard": lambda: stores.jobs.discard(job_id, USER),
+    }
+    return job_id, attempts[arrow]
+
+
 async def prepared(stores: Stores, arrow: str) -> tuple[str, Attempt]:
     """A job for which this arrow would match, if only its status were right, and the arrow itself."""
     if arrow in ON_LEASES:
@@ -117,6 +133,8 @@ async def prepared(stores: Stores, arrow: str) -> tuple[str, Attempt]:
         return await after_spending(stores, arrow)
     if arrow in {"retry", "reauthorize", "keep"}:
         return await for_a_second_try(stores, arrow)
+    if arrow in {"set_off", "discard"}:
+        return await of_a_file(stores, arrow)
     return await due_for_the_engine(stores, arrow)
 
 

@@ -1,0 +1,152 @@
+"""What a file is, as its first part tells: CSV or vCard, and of a CSV its columns."""
+
+import re
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from everreach.errors import BadRequestError, UnsupportedFileError
+from everreach.jobs.options import Reading
+from providers.files.csv.columns import Column
+from providers.files.csv.first_look import HEAD, FirstLook, first_look
+from providers.files.csv.mapping import mapped
+from providers.files.csv.rows import RowReader
+from providers.files.encoding import EncodingWatch, codec_of
+
+_BEGIN: Final = b"BEGIN:VCARD"
+_CARD: Final = re.compile(r"^\ufeff?[ \t]*BEGIN:VCARD[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
+_BINARY: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+# Pictures, PDF, ZIP (and with it what Excel and Numbers make), the Excel of old, RTF, SQLite.
+_MAGIC: Final = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|%PDF|PK\x03\x04|\xd0\xcf\x11\xe0|\{\\rtf|SQLite format")
+_MAGIC_BYTES: Final = 16
+_SOMETHING_ELSE: Final = re.compile(r"\s*(?:<|[{\[]\s*[\"\[{])")
+_DELIMITER: Final = re.compile(r"[\t!#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]")
+_BARELY: Final = 0.5
+"""Below this confidence nobody knows what a column is."""
+
+_NO_RECORD: Final = "The file has no row with a contact in it."
+_NO_COLUMNS: Final = "A vCard has no columns to be named."
+_NO_DELIMITER: Final = "A delimiter is one sign such as , or ; and no letter, digit or quotation mark."
+_HEADER: Final = 200  # Characters kept of a column's header.
+
+
+class Ways(NamedTuple):
+    """How a person says that a file is to be read; UNSET where that is left to us."""
+
+    mapping: dict[str, str] | UnsetType = UNSET
+    encoding: str | UnsetType = UNSET
+    delimiter: str | UnsetType = UNSET
+    header_row: int | UnsetType | None = UNSET
+
+
+AS_SEEN: Final = Ways()
+"""All of it is left to us."""
+
+
+class Seen(NamedTuple):
+    """What a file is. `certain` says that nothing has to be asked."""
+
+    provider: Literal["csv", "vcard"]
+    reading: Reading
+    columns: Sequence[Column]
+    records: int
+    warnings: Sequence[str]
+    certain: bool
+
+
+class FileWatch:
+    """Sees a file go by while it is stored, for what only all of it tells: its encoding, and how many cards begin."""
+
+    def __init__(self) -> None:
+        self._encoding = EncodingWatch()
+        self._begin = self._end = b""
+        self.cards = 0
+
+    def see(self, data: bytes) -> None:
+        """See the next bytes of the file. Raises UnsupportedFileError as soon as they are known for another kind's."""
+        if len(self._begin) < _MAGIC_BYTES:
+            self._begin = (self._begin + data)[:_MAGIC_BYTES]
+            if _MAGIC.match(self._begin):
+                raise UnsupportedFileError
+        self._encoding.feed(data)
+        # In UTF-16 every other byte is a zero.
+        plain = self._end + (data.replace(b"\0", b"") if b"\0" in data else data).upper()
+        self.cards += plain.count(_BEGIN)
+        self._end = plain[1 - len(_BEGIN) :]
+
+    def encoding(self) -> str:
+        """By its name at IANA. Ask once, at the end."""
+        return self._encoding.result()
+
+
+def look(head: bytes, size: int, encoding: str, cards: int, ways: Ways = AS_SEEN) -> Seen:
+    """Look at the `head` of a file of this `size`, in which so many `cards` begin.
+
+    Raises UnsupportedFileError for what is neither, BadRequestError for `ways` that there are not.
+    """
+    if ways.encoding is not UNSET:
+        encoding = ways.encoding
+    text = _text(head, encoding)
+    if _CARD.search(text):
+        return _vcard(size, encoding, cards, ways)
+    if _BINARY.search(text) or _SOMETHING_ELSE.match(text):
+        raise UnsupportedFileError
+    return _csv(head, size, encoding, ways)
+
+
+def _text(head: bytes, encoding: str) -> str:
+    codec = codec_of(encoding)
+    if codec is None:
+        raise BadRequestError(f"No address book is in the encoding {encoding[:40]!r}.")
+    return head[:HEAD].decode(codec, "replace")
+
+
+def _vcard(size: int, encoding: str, cards: int, ways: Ways) -> Seen:
+    if ways.mapping or ways.delimiter or ways.header_row:
+        raise BadRequestError(_NO_COLUMNS)
+    return Seen("vcard", Reading(size=size, encoding=encoding), (), cards, (), certain=True)
+
+
+def _csv(head: bytes, size: int, encoding: str, ways: Ways) -> Seen:
+    if ways.delimiter and not _DELIMITER.fullmatch(ways.delimiter):
+        raise BadRequestError(_NO_DELIMITER)
+    found = first_look(
+        head,
+        encoding,
+        whole=size <= HEAD,
+        delimiter=ways.delimiter or None,
+        header_row=ways.header_row or None,
+        headless=ways.header_row is None,
+    )
+    if ways.header_row and found.header is None:
+        raise BadRequestError(f"There is no row {ways.header_row} among the first ones, to have the headers.")
+    if found.empty:
+        raise BadRequestError(_NO_RECORD)
+    if len(found.columns) < 2 and found.columns[0].confidence < _BARELY and ways == AS_SEEN:
+        raise UnsupportedFileError
+    reading = _reading(size, found, mapped(found.columns, ways.mapping or {}))
+    return Seen("csv", reading, found.columns, _records(head, size, found), found.warnings, found.certain)
+
+
+def _reading(size: int, found: FirstLook, fields: dict[int, str]) -> Reading:
+    dialect = found.dialect
+    return Reading(
+        size=size,
+        encoding=found.encoding,
+        delimiter=dialect.delimiter,
+        header_row=dialect.header_row,
+        preamble=dialect.preamble,
+        spaced=dialect.spaced,
+        width=dialect.width,
+        headers=tuple(name[:_HEADER] for name in found.header) if found.header is not None else None,
+        fields=tuple(fields.get(column.index, "ignore") for column in found.columns),
+    )
+
+
+def _records(head: bytes, size: int, found: FirstLook) -> int:
+    """How many there are, or where only a part of the file was looked at, how many there seem to be."""
+    reader = RowReader(found.dialect, found.encoding)
+    part = head[:HEAD]
+    rows = len(reader.feed(part)) + len(reader.finish())
+    return rows if size <= HEAD else round(rows * size / len(part))

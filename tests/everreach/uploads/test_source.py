@@ -1,0 +1,158 @@
+"""A file is read in pages, from any place in it, and its import survives what any import survives."""
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everreach.errors import FileGoneError, ProviderError
+from everreach.jobs.options import Reading
+from everreach.uploads import source as module
+from everreach.uploads.source import OpenFile
+from storage.files.uploads import PIECE_BYTES
+from storage.indexes import CONTACTS, LEDGER
+from tests.handlers.edge import until
+from tests.handlers.test_uploads_begin import look_now, uploaded
+from tests.handlers.test_uploads_stream import everything
+from tests.world import World, new_user
+
+T = TypeVar("T")
+
+HEADER = b"Name,E-mail\r\n"
+
+
+def people(number: int, width: int = 0) -> bytes:
+    """A CSV of so many, each row with a name of at least this width."""
+    rows = (b"%s %d,p%d@example.org\r\n" % (b"A" * width, place, place) for place in range(number))
+    return HEADER + b"".join(rows)
+
+
+def opened(file: bytes) -> OpenFile:
+    """A file of which the pieces lie in memory."""
+    reading = Reading(
+        size=len(file),
+        delimiter=",",
+        header_row=1,
+        width=2,
+        headers=("Name", "E-mail"),
+        fields=("display_name", "email"),
+    )
+
+    async def piece(n: int) -> bytes:
+        if n * PIECE_BYTES >= len(file):
+            raise FileGoneError
+        return file[n * PIECE_BYTES : (n + 1) * PIECE_BYTES]
+
+    return OpenFile(reading, piece)
+
+
+async def ids(file: OpenFile, position: str | None = None) -> tuple[list[str], list[str]]:
+    """The ids of all entries from a position on, and the positions between the pages."""
+    found: list[str] = []
+    places: list[str] = []
+    while True:
+        page = await file.page(position)
+        found += [entry.id for entry in page.entries]
+        position = page.next
+        if position is None:
+            return found, places
+        places.append(position)
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The result of what waits for nothing but its turn."""
+    try:
+        while True:
+            work.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+@pytest.mark.gen_test
+async def test_each_record_comes_once_whatever_page_is_begun_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAGE_RECORDS", 700)
+    file = people(4000, 600)
+    assert len(file) > 2 * PIECE_BYTES
+    found, places = await ids(opened(file))
+    assert found == [f"r{number}" for number in range(1, 4001)]
+    assert len(places) == 5
+    for number, place in enumerate(places, 1):
+        rest, _ = await ids(opened(file), place)
+        assert rest == found[700 * number :]
+
+
+@pytest.mark.gen_test
+async def test_a_page_that_is_asked_for_again_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAGE_RECORDS", 10)
+    file = opened(people(35))
+    first = await file.page(None)
+    second = await file.page(first.next)
+    for _ in range(2):
+        again = await file.page(first.next)
+        assert (list(again.entries), again.next) == (list(second.entries), second.next)
+
+
+@pytest.mark.parametrize("number", [0, 1, 999, 1000, 1001, 2000])
+@pytest.mark.gen_test
+async def test_the_last_page_says_that_it_is(number: int) -> None:
+    found, places = await ids(opened(people(number)))
+    assert (len(found), len(places)) == (number, max(0, (number - 1) // 1000))
+
+
+@given(st.binary(max_size=400))
+def test_whatever_is_in_it_it_ends(rest: bytes) -> None:
+    found, _ = at_once(ids(opened(HEADER + rest)))
+    assert found == [f"r{number}" for number in range(1, len(found) + 1)]
+
+
+@pytest.mark.gen_test
+async def test_a_file_that_is_gone_fails_its_job_with_a_sentence() -> None:
+    file = opened(people(10))
+    file._reading = Reading(size=10 * PIECE_BYTES)
+    with pytest.raises(ProviderError, match="no longer kept"):
+        await ids(file)
+
+
+@pytest.mark.gen_test
+async def test_a_file_is_imported_and_goes(world: World) -> None:
+    user = new_user()
+    file = people(2500) + b"Nobody,\r\nAgain,P7@example.org\r\n"
+    job_id = (await uploaded(world, user, "begin=true&filename=my.csv", file))["job_id"]
+    job = await world.ended(job_id, user)
+    counts = {name: job[f"{name}_contacts"] for name in ("total", "processed", "imported", "skipped", "failed")}
+    assert (job["status"], job["error_message"]) == ("completed", None)
+    assert counts == {"total": 2502, "processed": 2502, "imported": 2500, "skipped": 2, "failed": 0}
+    contact: Any = await world.database[CONTACTS].find_one({"user_id": user, "email": "p7@example.org"})
+    assert (contact["display_name"], contact["source"], contact["provider_contact_id"]) == ("7", "csv_import", "r8")
+    again = (await uploaded(world, user, "begin=true", file))["job_id"]
+    assert (await world.ended(again, user))["skipped_contacts"] == 2502
+    await look_now(world.database)
+
+    async def only_what_was_imported() -> bool:
+        left = await everything(world)
+        return left == {"contact_import_jobs": 2, CONTACTS: 2500, LEDGER: 5004}
+
+    await until(only_what_was_imported)
+
+
+@pytest.mark.gen_test
+async def test_a_failed_import_goes_on_where_it_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    user, page = new_user(), OpenFile.page
+    places: list[str | None] = []
+
+    async def fails_at_the_second(self: OpenFile, position: str | None) -> Any:
+        places.append(position)
+        if position and len(places) < 4:
+            raise ProviderError("It failed.")
+        return await page(self, position)
+
+    monkeypatch.setattr(OpenFile, "page", fails_at_the_second)
+    job_id = (await uploaded(world, user, "begin=true", people(2500)))["job_id"]
+    assert (await world.ended(job_id, user))["status"] == "failed"
+    monkeypatch.setattr(OpenFile, "page", page)
+    assert (await world.api("POST", f"/jobs/{job_id}/retry", user)).json == {"job_id": job_id, "provider": "csv"}
+    job = await world.ended(job_id, user)
+    assert (job["status"], job["imported_contacts"], job["processed_contacts"]) == ("completed", 2500, 2500)
