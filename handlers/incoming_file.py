@@ -11,6 +11,7 @@ from tornado.http1connection import HTTP1Connection
 from everreach.errors import (
     ApiError,
     DatabaseError,
+    EverReachError,
     PayloadTooLargeError,
     UnsupportedFileError,
 )
@@ -69,6 +70,11 @@ class IncomingFileHandler(BaseHandler):
     async def caller(self) -> Caller:
         """Who was let in: a token may end while a file comes."""
         return self._caller
+
+    async def refuse(self, error: EverReachError) -> None:
+        """Answer with the error; what was taken is given back before what still comes is waited for."""
+        self._leave()
+        await super().refuse(error)
 
     @property
     def filename(self) -> str | None:

@@ -13,17 +13,11 @@ from providers.files.csv.first_look import HEAD, FirstLook, first_look
 from providers.files.csv.mapping import mapped
 from providers.files.csv.rows import RowReader
 from providers.files.encoding import EncodingWatch, codec_of
+from providers.files.kind import OTHERS, kind_of
 
 _BEGIN: Final = b"BEGIN:VCARD"
-_CARD: Final = re.compile(r"^\ufeff?[ \t]*BEGIN:VCARD[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
-_BINARY: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-# Pictures, PDF, ZIP (and with it what Excel and Numbers make), the Excel of old, RTF, SQLite.
-_MAGIC: Final = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|%PDF|PK\x03\x04|\xd0\xcf\x11\xe0|\{\\rtf|SQLite format")
-_MAGIC_BYTES: Final = 16
-_SOMETHING_ELSE: Final = re.compile(r"\s*(?:<|[{\[]\s*[\"\[{])")
 _DELIMITER: Final = re.compile(r"[\t!#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]")
-_BARELY: Final = 0.5
-"""Below this confidence nobody knows what a column is."""
+_MAGIC_BYTES: Final = 16
 
 _NO_RECORD: Final = "The file has no row with a contact in it."
 _NO_COLUMNS: Final = "A vCard has no columns to be named."
@@ -67,7 +61,7 @@ class FileWatch:
         """See the next bytes of the file. Raises UnsupportedFileError as soon as they are known for another kind's."""
         if len(self._begin) < _MAGIC_BYTES:
             self._begin = (self._begin + data)[:_MAGIC_BYTES]
-            if _MAGIC.match(self._begin):
+            if self._begin.startswith(OTHERS):
                 raise UnsupportedFileError
         self._encoding.feed(data)
         # In UTF-16 every other byte is a zero.
@@ -87,19 +81,16 @@ def look(head: bytes, size: int, encoding: str, cards: int, ways: Ways = AS_SEEN
     """
     if ways.encoding is not UNSET:
         encoding = ways.encoding
-    text = _text(head, encoding)
-    if _CARD.search(text):
+    if codec_of(encoding) is None:
+        raise BadRequestError(f"No address book is in the encoding {encoding[:40]!r}.")
+    kind = kind_of(head, encoding)
+    if kind == "vcard":
         return _vcard(size, encoding, cards, ways)
-    if _BINARY.search(text) or _SOMETHING_ELSE.match(text):
+    if not head.strip():
+        raise BadRequestError(_NO_RECORD)
+    if kind is None:
         raise UnsupportedFileError
     return _csv(head, size, encoding, ways)
-
-
-def _text(head: bytes, encoding: str) -> str:
-    codec = codec_of(encoding)
-    if codec is None:
-        raise BadRequestError(f"No address book is in the encoding {encoding[:40]!r}.")
-    return head[:HEAD].decode(codec, "replace")
 
 
 def _vcard(size: int, encoding: str, cards: int, ways: Ways) -> Seen:
@@ -123,8 +114,6 @@ def _csv(head: bytes, size: int, encoding: str, ways: Ways) -> Seen:
         raise BadRequestError(f"There is no row {ways.header_row} among the first ones, to have the headers.")
     if found.empty:
         raise BadRequestError(_NO_RECORD)
-    if len(found.columns) < 2 and found.columns[0].confidence < _BARELY and ways == AS_SEEN:
-        raise UnsupportedFileError
     reading = _reading(size, found, mapped(found.columns, ways.mapping or {}))
     return Seen("csv", reading, found.columns, _records(head, size, found), found.warnings, found.certain)
 

@@ -10,7 +10,7 @@ Kind = Literal["csv", "vcard"]
 _HEAD: Final = 64 * 1024
 _CARD: Final = re.compile(r"^[ \t]*(?:[\w-]+\.)?BEGIN[ \t]*:[ \t]*VCARD[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
 # The first signs of what is no text, and of texts that are no address books.
-_OTHERS: Final = (
+OTHERS: Final = (
     b"PK\x03\x04",
     b"%PDF",
     b"\x89PNG",
@@ -30,7 +30,7 @@ def kind_of(head: bytes, encoding: str) -> Kind | None:
     A vCard may come behind a few lines of something else. Any other text is CSV, if only of one column.
     """
     codec = codec_of(encoding)
-    if codec is None or head.startswith(_OTHERS):
+    if codec is None or head.startswith(OTHERS):
         return None
     text = head[:_HEAD].decode(codec, "replace").removeprefix("\ufeff")
     if _CARD.search(text):

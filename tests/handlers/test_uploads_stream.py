@@ -200,6 +200,9 @@ async def test_a_picture_is_refused_as_soon_as_it_begins(world: World) -> None:
     async with sending(world, new_user(), f"Content-Length: {50 * MIB}") as (reader, writer):
         writer.write(b"\x89PNG\r\n\x1a\n" + bytes(1000))
         assert (await status_of(reader))[0] == 415
+        # Its line is still there, but it keeps nobody's place.
+        await nothing(world)
+        assert not world.node.services.upload_lanes._lanes
     await nothing(world)
 
 

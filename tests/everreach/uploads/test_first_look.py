@@ -106,7 +106,6 @@ def test_a_vcard_has_no_columns(ways: dict[str, Any]) -> None:
         b'{"name": "Ada"}',
         b'[{"name": "Ada"}]',
         b"{\\rtf1 Ada}",
-        b"0\r\n1\r\n2\r\n3\r\n",
     ],
 )
 def test_what_is_neither_is_refused(file: bytes) -> None:
@@ -115,7 +114,7 @@ def test_what_is_neither_is_refused(file: bytes) -> None:
             seen(file, step)
 
 
-@pytest.mark.parametrize("file", [b"Name,E-mail\r\n", b"\r\n\r\n", b",,\r\n,,\r\n", b"sep=;\r\n"])
+@pytest.mark.parametrize("file", [b"Name,E-mail\r\n", b"\r\n\r\n", b"sep=;\r\n"])
 def test_a_file_without_a_record_is_refused(file: bytes) -> None:
     with pytest.raises((BadRequestError, UnsupportedFileError)):
         seen(file)
