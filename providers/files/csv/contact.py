@@ -1,17 +1,17 @@
 """The contact in a row, by the fields of its columns: compiled once for a file, since a file has a million rows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Final
 
-from everreach.contacts.contact import Address, Organization
+from everreach.contacts.contact import Address, Birthday, Organization
 from everreach.contacts.page import Entry
-from everreach.contacts.texts import lines, text
+from everreach.contacts.texts import text
 from providers.files.csv.birthday import birthday_of
 from providers.files.csv.cells import SEVERAL, kind_of, plain
 from providers.files.csv.headers import Meaning, meaning
 from providers.files.csv.layout import Values, columns_of, filled, groups_of, values_of
 from providers.files.csv.row import Row
-from providers.shape import Sent, address, entry, joined, organization
+from providers.shape import Sent, address, entry, joined, name_in_parts, organization
 
 _NAME: Final = ("prefix", "given", "middle", "family", "suffix", "nickname")
 _SHOWN: Final = _NAME[:-1]
@@ -45,7 +45,6 @@ class RowShaper:
         single = {field: index for index, field in fields.items()}
         self._display, self._birthday = single.get("display_name"), single.get("birthday")
         self._name = [(part, single[f"name.{part}"]) for part in _NAME if f"name.{part}" in single]
-        self._more = bool(self._name or self._notes or self._urls or self._labels or self._birthday is not None)
 
     def entry(self, row: Row) -> Entry:
         """The entry for a row: its contact, or why it has none."""
@@ -56,7 +55,7 @@ class RowShaper:
         if len(cells) < self._width:
             cells = cells + [""] * (self._width - len(cells))
         name = {part: plain(value) for part, index in self._name if (value := cells[index])}
-        made = entry(
+        return entry(
             f"r{row.number}",
             None,
             raw,
@@ -66,10 +65,12 @@ class RowShaper:
             phones=self._sent(self._phones, cells),
             addresses=self._address(cells) if self._addresses else (),
             organizations=self._organization(cells) if self._firms else (),
+            name=name_in_parts(**name) if name else None,
+            birthday=self._born(cells) if self._birthday is not None else None,
+            notes="\n".join(self._noted(cells)) if self._notes or len(cells) > self._width else None,
+            urls=_each(cells, self._urls, SEVERAL) if self._urls else (),
+            labels=_memberships(cells, self._labels) if self._labels else (),
         )
-        if made.contact is not None and (self._more or len(cells) > self._width):
-            cast("dict[str, Any]", made.contact).update(self._further(cells, name))
-        return made
 
     def _names(self, cells: Sequence[str], name: Mapping[str, str]) -> Iterator[str]:
         if self._display is not None and cells[self._display]:
@@ -103,18 +104,9 @@ class RowShaper:
     def _organization(self, cells: Sequence[str]) -> list[Organization | None]:
         return [organization(type_, **parts) for type_, parts in filled(self._firms, cells)]
 
-    def _further(self, cells: Sequence[str], name: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-        """What a contact has only where there is something to say."""
-        if parts := {part: cleaned for part, value in name.items() if (cleaned := text(value))}:
-            yield "name", parts
-        if self._birthday is not None and cells[self._birthday] and (day := birthday_of(plain(cells[self._birthday]))):
-            yield "birthday", day
-        if notes := lines("\n".join(self._noted(cells))):
-            yield "notes", notes
-        if self._urls and (urls := list(dict.fromkeys(_each(cells, self._urls, SEVERAL)))):
-            yield "urls", urls
-        if self._labels and (labels := list(dict.fromkeys(_memberships(cells, self._labels)))):
-            yield "labels", labels
+    def _born(self, cells: Sequence[str]) -> Birthday | None:
+        cell = cells[self._birthday] if self._birthday is not None else ""
+        return birthday_of(plain(cell)) if cell else None
 
     def _noted(self, cells: Sequence[str]) -> Iterator[str]:
         for index, title in self._notes:
