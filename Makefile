@@ -92,7 +92,7 @@ kills: install
 
 # Other examples than every run of the tests has, and fifty times as many: for who changes how a value is read.
 explore: install
-	$(BIN)/pytest -q -n $(TESTERS) -m hypothesis --hypothesis-profile explore
+	$(BIN)/pytest -q -n $(TESTERS) -m hypothesis --hypothesis-profile explore --timeout 1800
 
 # Three thousand requests, made up of the API's description, other ones each time; every run of the tests has a few.
 schemathesis: install

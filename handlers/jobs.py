@@ -105,11 +105,9 @@ class CancelHandler(JobHandler):
         """
         user_id = caller.user_id
         await self.job_of(user_id, job_id)
-        job = await self.services.jobs.cancel(job_id, user_id)
+        job = await self.services.commands.cancel(job_id, user_id)
         if job is None:
             raise ConflictError
-        self.services.runner.call_off(job_id)
-        self.services.hub.offer(job)
         self.write_json(await self._settled(job))
 
     async def _settled(self, job: Job) -> msgspec.Raw | StatusDocument:
@@ -142,11 +140,7 @@ class RetryHandler(ConsentHandler, JobHandler):
             raise ConflictError("Only a failed import job can be retried.")
         name = present.provider
         consent_page: str | UnsetType = UNSET
-        job = await self.services.jobs.retry(job_id, user_id)
-        if job:
-            self.services.hub.offer(job)
-            self.services.runner.spawn(job)
-        else:
+        if await self.services.commands.retry(job_id, user_id) is None:
             consent_page = await self._ask_again(job_id, user_id, name)
         self.write_json(Retried(job_id=job_id, provider=name, authorization_url=consent_page))
 

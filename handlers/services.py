@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from everreach.config import Config
+from everreach.engine.commands import Commands
 from everreach.engine.runner import Runner
 from everreach.live.hub import Hub
 from everreach.oauth.consent import Consents
@@ -35,6 +36,7 @@ class Services:
     consents: Consents
     tasks: OwnedTasks
     runner: Runner
+    commands: Commands
     hub: Hub
     followers: HeldConnections
     ping: Callable[[], Awaitable[None]]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final, NamedTuple, TypeVar, final
 
 from everreach.concurrency.cooperative import map_cooperatively
-from everreach.contacts.contact import Page
+from everreach.contacts.page import Page
 from everreach.errors import ProviderError, ThrottledError, TokenRejectedError, TransientError, UnrenderedError
 from everreach.net.http import Reply
 from providers.lenient_json import Answer, decode

@@ -6,7 +6,7 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from everreach.contacts.contact import Entries, Entry
+from everreach.contacts.page import Entries, Entry
 from everreach.errors import TransientError
 
 PAGE_SIZES: Final = (1000, 100, 10)
@@ -29,7 +29,7 @@ class Smaller(NamedTuple):
     anew: bool
 
 
-def listed(sent: Sequence[msgspec.Raw], shape: Callable[[int, msgspec.Raw], Entry]) -> Entries:
+def listed(sent: Sequence[msgspec.Raw], shape: Callable[[int, msgspec.Raw], Entry]) -> Entries[msgspec.Raw]:
     """The entries of a page; one that is too large fails by itself, and is not read for that."""
     if max(map(len, sent), default=0) <= ITEM_LIMIT:
         return Entries(sent, shape)

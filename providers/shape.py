@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
 
-from everreach.contacts.contact import Address, Contact, Entry, Labelled, Organization, Phone, Unaddressed
+from everreach.contacts.contact import Address, Contact, Labelled, Organization, Phone, Unaddressed
 from everreach.contacts.emails import read_emails
+from everreach.contacts.page import Entry
 from everreach.contacts.phones import read_phones
 from everreach.contacts.texts import TEXT_LIMIT, lines, text
 
@@ -83,11 +84,8 @@ def joined(*parts: str | None) -> str:
 def _parts(type_: str | None, parts: dict[str, str | None], clean: Callable[[str], str | None]) -> Any:
     kept = {"type": type_ if type_ in _TYPES else text(type_)}
     for name, part in parts.items():
-        if part:
-            # The short way of both kinds of text, without a call: a page has thousands of these.
-            plain = part.isascii() and part.isprintable() and len(part) <= TEXT_LIMIT
-            if cleaned := part.strip() if plain else clean(part):
-                kept[name] = cleaned
+        if part and (cleaned := clean(part)):
+            kept[name] = cleaned
     return kept if len(kept) > 1 else None
 
 
@@ -106,7 +104,7 @@ def _emails(sent: Sequence[Sent]) -> tuple[str | None, list[Labelled], Unaddress
             kind = type_ if type_ in _TYPES else text(type_)
             found.append((key, {"value": shown, "type": kind, "primary": not found}))
     if found:
-        return found[0][0], _once(found), "no_email"
+        return found[0][0], [found[0][1]] if len(found) == 1 else _once(found), "no_email"
     return None, [], "unusable_email" if any(text(value) for value, *_ in sent) else "no_email"
 
 
@@ -122,15 +120,13 @@ def _phones(sent: Sequence[Sent]) -> tuple[str | None, list[Phone]]:
                 found.append((identity, phone))
     if not found:
         return None, []
-    numbers = _once(found)
+    numbers = [found[0][1]] if len(found) == 1 else _once(found)
     # With an extension the identity is longer.
     return found[0][0] if numbers[0].get("e164") == found[0][0] else numbers[0]["value"], numbers
 
 
 def _once(found: list[tuple[str, Item]]) -> list[Item]:
     """Each item once: Google keeps e-mails that differ in case only. A twin adds what the first does not know."""
-    if len(found) == 1:
-        return [found[0][1]]
     unique: dict[str, Item] = {}
     for key, item in found:
         first = unique.setdefault(key, item)

@@ -9,7 +9,8 @@ import msgspec
 from bson.raw_bson import RawBSONDocument
 
 from everreach.concurrency.cooperative import map_cooperatively
-from everreach.contacts.contact import Contact, Entry
+from everreach.contacts.contact import Contact
+from everreach.contacts.page import Entry
 from everreach.jobs.job import Job, Lease
 from storage.bulk import DUPLICATE, UNENCODABLE, ObjectIds, Template, insert_all
 from storage.indexes import CONTACTS, HAS_EMAIL

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from everreach.contacts.contact import Entry
+from everreach.contacts.page import Entry
 from everreach.engine.importer import TAKEOVER_LIMIT
 from everreach.errors import LeaseLostError
 from everreach.jobs.cursor import Cursor

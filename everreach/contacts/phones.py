@@ -13,8 +13,8 @@ from urllib.parse import unquote
 from everreach.contacts.texts import INVISIBLE, text
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{3,14}")
-_PLAIN: Final = "0123456789 ().-"
-_LONGEST_PLAIN: Final = 30
+_PLAIN: Final = re.compile(r"\+?[0-9 ().-]{1,30}")
+_SIGNS: Final = dict.fromkeys(map(ord, " ().-"))
 _LONGEST_READ: Final = 1000
 
 _URI: Final = re.compile(r"(?:\s*(?:tel|callto):/{0,2})+", re.IGNORECASE)  # https://www.rfc-editor.org/rfc/rfc3966
@@ -47,10 +47,12 @@ behind a semicolon; else it is what is shown.
 def read_phones(sent: str, canonical: str | None = None) -> list[Number]:
     """The numbers in a field, none where it is blank. `canonical` is what the provider made of it, in E.164."""
     shown = sent.strip()
-    if shown and not shown.strip(_PLAIN) and len(shown) <= _LONGEST_PLAIN:
+    if _PLAIN.fullmatch(shown):
+        number = shown.translate(_SIGNS) if shown[0] == "+" else shown
         if canonical is None:
-            return [(shown, None, shown)]
-        if shown[-4:] == canonical[-4:] and _E164.fullmatch(canonical):
+            return [(shown, None, number)]
+        alike = number == canonical if shown[0] == "+" else shown[-4:] == canonical[-4:]
+        if alike and _E164.fullmatch(canonical):
             return [(shown, canonical, canonical)]
     return _read(sent[:_LONGEST_READ], INVISIBLE.sub("", canonical or "").strip())
 
@@ -123,6 +125,8 @@ def _after(e164: str, value: str) -> str | None:
 
 def _in_ascii(value: str) -> str:
     """The same with every script's digits in ours."""
+    if value.isascii():
+        return value
     return "".join(sign if (digit := decimal(sign, None)) is None else str(digit) for sign in value)
 
 

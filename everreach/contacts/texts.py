@@ -36,30 +36,37 @@ def text(value: str | None) -> str | None:
     """The text in its normal form, on one line; None where there is nothing to see in it."""
     if not value:
         return None
-    if value.isascii() and value.isprintable() and len(value) <= TEXT_LIMIT:
-        return value.strip() or None
-    return _cleaned(value, value, _CONTROL)
+    if len(value) <= TEXT_LIMIT and value.isprintable():
+        if value.isascii():
+            return value.strip() or None
+        if is_normalized("NFC", value):
+            kept = value.strip(_BLANKS)
+            # No letter is invisible but those that were stripped.
+            return kept if kept[:1].isalnum() else _if_visible(kept)
+    return _cleaned(value, _CONTROL)
 
 
 def lines(value: str | None) -> str | None:
     """The same for notes and addresses, which may have several lines."""
     if not value:
         return None
-    line = value.replace("\n", "")
-    if value.isascii() and line.isprintable() and len(value) <= TEXT_LIMIT:
-        return value.strip() or None
-    return _cleaned(value, line, _CONTROL_IN_LINES)
+    if len(value) <= TEXT_LIMIT and value.replace("\n", "").isprintable():
+        if value.isascii():
+            return value.strip() or None
+        if is_normalized("NFC", value):
+            kept = value.strip(_BLANKS)
+            return kept if kept[:1].isalnum() else _if_visible(kept)
+    return _cleaned(value, _CONTROL_IN_LINES)
 
 
-def _cleaned(value: str, line: str, control: regex.Pattern[str]) -> str | None:
-    """The text in its normal form; in `line` it is without what may stay although it cannot be printed."""
-    kept = value.strip(_BLANKS)
-    if len(kept) > TEXT_LIMIT or not (line.isprintable() and is_normalized("NFC", kept)):
-        kept = _REMOVED.sub(r"\1", _BREAK.sub("\n", _cut(kept, _LONGEST_READ)))
-        kept = normalize("NFC", control.sub(" ", kept))
-        kept = _cut(kept.lstrip(_BLANKS + _MARKS), TEXT_LIMIT).rstrip(_BLANKS)
-    # No letter is invisible but those that were stripped.
-    return kept if kept[:1].isalnum() or _VISIBLE.search(kept) else None
+def _cleaned(value: str, control: regex.Pattern[str]) -> str | None:
+    kept = _REMOVED.sub(r"\1", _BREAK.sub("\n", _cut(value.strip(_BLANKS), _LONGEST_READ)))
+    kept = normalize("NFC", control.sub(" ", kept))
+    return _if_visible(_cut(kept.lstrip(_BLANKS + _MARKS), TEXT_LIMIT).rstrip(_BLANKS))
+
+
+def _if_visible(value: str) -> str | None:
+    return value if _VISIBLE.search(value) else None
 
 
 def _cut(value: str, limit: int) -> str:

@@ -3,13 +3,15 @@
 import logging
 import random
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
-from everreach.contacts.contact import Page
+from everreach.contacts.page import Page
+from everreach.engine.identification import identify
 from everreach.engine.pipeline import Pipeline
 from everreach.engine.prefetch import Prefetch
 from everreach.engine.reconciliation import Reconciliation
 from everreach.engine.time_slice import TimeSlice, TimeSliceOverError
+from everreach.engine.writer import Writer
 from everreach.errors import (
     BrokenListingError,
     DatabaseAwayError,
@@ -25,13 +27,9 @@ from everreach.errors import (
     VaultError,
 )
 from everreach.jobs.cursor import Cursor
-from everreach.jobs.job import Job, Lease
-from everreach.oauth.provider_tokens import ProviderTokens
+from everreach.jobs.job import Lease
 from everreach.observability.metrics import of_provider
-from everreach.security.vault import Vault
-from providers.base import Provider
-from storage.contacts import ContactStore
-from storage.jobs import JobStore
+from providers.source import ContactSource, Reading
 from storage.leases import LeaseStore
 from storage.ledger import Ledger
 
@@ -45,8 +43,6 @@ _log = logging.getLogger(__name__)
 _DATABASE_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 8.0
 _UNREADABLE_TOKENS: Final = "The stored access can no longer be opened. Please reconnect your account."
-_ANOTHER_ACCOUNT: Final = "This is another account than the import began with. Please start a new import for it."
-_UNKNOWN_ACCOUNT: Final = "It is not known which account the import began with. Please start a new import."
 _GIVEN_UP: Final = "The import stopped five times at the same place and was given up. Please try again later."
 
 
@@ -56,20 +52,18 @@ class Importer:
     def __init__(
         self,
         *,
-        jobs: JobStore,
         leases: LeaseStore,
-        contacts: ContactStore,
+        writer: Writer[Any],
         ledger: Ledger,
-        providers: Mapping[str, Provider],
-        vault: Vault,
+        sources: Mapping[str, ContactSource],
+        reconciliation: Reconciliation,
         max_contacts: int,
     ) -> None:
         self._leases = leases
-        self._contacts = contacts
+        self._writer = writer
         self._ledger = ledger
-        self._providers = providers
-        self._settlement = Reconciliation(jobs, contacts, ledger)
-        self._vault = vault
+        self._sources = sources
+        self._reconciliation = reconciliation
         self._max_contacts = max_contacts
 
     async def run(self, time_slice: TimeSlice) -> None:
@@ -86,10 +80,6 @@ class Importer:
                 # The last statement may have arrived or not. To begin again takes its page for half written.
                 continue
             return
-
-    async def settle(self, job: Job) -> None:
-        """Settle a cancelled job that no worker writes to any more."""
-        await self._settlement.settle(job)
 
     async def _take(self, time_slice: TimeSlice) -> None:
         lease = time_slice.lease
@@ -113,20 +103,20 @@ class Importer:
             await self._fail(lease, error.message)
 
     async def _import(self, time_slice: TimeSlice) -> None:
-        provider = self._providers[time_slice.lease.job.provider]
-        async with ProviderTokens(time_slice.lease, provider, self._vault, self._leases) as credentials:
-            await self._identify(time_slice, provider, credentials)
-            await self._list(time_slice, provider, credentials)
+        source = self._sources[time_slice.lease.job.provider]
+        async with source.open(time_slice.lease) as reading:
+            await identify(self._leases, time_slice, reading)
+            await self._list(time_slice, source, reading)
 
-    async def _list(self, time_slice: TimeSlice, provider: Provider, credentials: ProviderTokens) -> None:
+    async def _list(self, time_slice: TimeSlice, source: ContactSource, reading: Reading) -> None:
         lease = time_slice.lease
         recovering = lease.job.half_written
         if recovering:
             # What the page brings the second time may be other contacts than those that were written the first time.
             lease.check()
-            await self._contacts.record_unrecorded(lease.job)
+            await self._writer.record_unrecorded(lease.job)
         async with (
-            Prefetch(provider, credentials, time_slice) as listing,
+            Prefetch(source, reading, time_slice) as listing,
             self._pipeline(lease, listing, recovering) as pages,
         ):
             while True:
@@ -139,11 +129,11 @@ class Importer:
                 if time_slice.over:
                     raise TimeSliceOverError
 
-    def _pipeline(self, lease: Lease, listing: Prefetch, recovering: bool) -> Pipeline:
-        stores = (self._contacts, self._ledger, self._leases)
+    def _pipeline(self, lease: Lease, listing: Prefetch, recovering: bool) -> Pipeline[Any]:
+        stores = (self._writer, self._ledger, self._leases)
         return Pipeline(*stores, lease, listing, max_contacts=self._max_contacts, recovering=recovering)
 
-    async def _next_page(self, listing: Prefetch, pages: Pipeline) -> Page:
+    async def _next_page(self, listing: Prefetch, pages: Pipeline[Any]) -> Page:
         """The page at the cursor, with the fetch of the one after it begun."""
         while True:
             try:
@@ -155,26 +145,6 @@ class Importer:
                 listing.look_ahead(page)
                 return page
 
-    async def _identify(self, time_slice: TimeSlice, provider: Provider, credentials: ProviderTokens) -> None:
-        """Find out whose address book it is, and that it is the one that the job began with."""
-        job = time_slice.lease.job
-        if job.provider_account_name:
-            return
-        known = job.provider_account_id is not None
-        if job.reconsented and job.listed and not known:
-            raise ProviderError(_UNKNOWN_ACCOUNT)
-        try:
-            account = await time_slice.during(credentials.use(provider.account))
-        except ProviderError:
-            if known or job.reconsented:
-                # Two people's books must not come into one job.
-                raise
-            # The name is for the person's eyes only; if access itself is broken, the listing will say so.
-            return
-        if known and account.id != job.provider_account_id:
-            raise ProviderError(_ANOTHER_ACCOUNT)
-        await self._leases.identify(time_slice.lease, account.id, account.name)
-
     async def _wait_out(self, lease: Lease, error: ThrottledError) -> None:
         """Hand the job back until the provider is willing again; no worker sleeps for it."""
         if not await self._leases.wait_out(lease, error.retry_after):
@@ -185,11 +155,11 @@ class Importer:
 
         A page that is too large to be read is that at each try.
         """
-        job, provider = lease.job, self._providers[lease.job.provider]
+        job, source = lease.job, self._sources[lease.job.provider]
         seconds, cursor = TRY_AGAIN_SECONDS[0], None
         if job.tries < len(TRY_AGAIN_SECONDS) and not isinstance(error, OversizeError):
             seconds = TRY_AGAIN_SECONDS[job.tries]
-        elif isinstance(error, UnrenderedError) and (smaller := provider.smaller(job.cursor.position)):
+        elif isinstance(error, UnrenderedError) and (smaller := source.smaller(job.cursor.position)):
             cursor = job.cursor.smaller(smaller.position, anew=smaller.anew)
         else:
             # With full pages again, should the job be retried: what was the matter may be over by then.
@@ -203,7 +173,7 @@ class Importer:
     ) -> None:
         # Rows written for a job that somebody else holds by now would be counted by nobody.
         lease.check()
-        counts = await self._settlement.counts(lease.job)
+        counts = await self._reconciliation.counts(lease.job)
         await self._leases.fail(lease, message, counts, keep_tokens=keep_tokens, cursor=cursor)
         _log.warning("the import failed: %s", message)
 
@@ -214,7 +184,7 @@ class Importer:
                 await self._leases.begin(time_slice.lease)
                 return True
             except LeaseLostError:
-                await self._settlement.lost(time_slice.lease.job)
+                await self._reconciliation.lost(time_slice.lease.job)
                 return False
             except DatabaseAwayError:
                 if not await time_slice.waited(_DATABASE_PAUSE_SECONDS * random.random()):  # noqa: S311

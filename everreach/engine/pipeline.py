@@ -3,22 +3,22 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self
 
 from everreach.concurrency.background_step import BackgroundStep
-from everreach.contacts.contact import Page
+from everreach.contacts.page import Page
 from everreach.engine.prefetch import Prefetch
+from everreach.engine.writer import P, Writer
 from everreach.errors import ProviderError
 from everreach.jobs.cursor import Cursor
 from everreach.jobs.job import Lease, Tally
 from everreach.observability import tracing
 from everreach.observability.metrics import of_provider
-from storage.contacts import ContactStore, Prepared
 from storage.leases import LeaseStore
 from storage.ledger import Ledger, Row
 
 
-class Pipeline:
+class Pipeline(Generic[P]):
     """Writes the pages of one lease in their order. Use as an async context manager: what was begun is finished.
 
     A page is inserted only when the page before the one before it is committed, so that whoever takes the job over
@@ -27,7 +27,7 @@ class Pipeline:
 
     def __init__(
         self,
-        contacts: ContactStore,
+        writer: Writer[P],
         ledger: Ledger,
         leases: LeaseStore,
         lease: Lease,
@@ -36,7 +36,7 @@ class Pipeline:
         max_contacts: int,
         recovering: bool,
     ) -> None:
-        self._contacts = contacts
+        self._writer = writer
         self._ledger = ledger
         self._leases = leases
         self._lease = lease
@@ -65,7 +65,7 @@ class Pipeline:
 
     async def put(self, page: Page) -> None:
         """Take the next page. Raises what became of the pages before it."""
-        prepared = await self._contacts.prepare(self._lease.job, self._number, page.entries)
+        prepared = await self._writer.prepare(self._lease.job, self._number, page.entries)
         self._number += 1
         await self._inserting.follow(self._insert(page, prepared))
 
@@ -74,14 +74,14 @@ class Pipeline:
         await self._inserting.done()
         await self._committing.done()
 
-    async def _insert(self, page: Page, prepared: Sequence[Prepared]) -> None:
+    async def _insert(self, page: Page, prepared: Sequence[P]) -> None:
         if self._lease.job.overlaps or self._listing.cursor.again:
             # A contact that was edited since would have another key, and come a second time.
             prepared = await self._ledger.unrecorded(self._lease.job, prepared)
         # Whoever lowers the limit finds jobs that are beyond it already.
         room = max(0, self._max_contacts - self._lease.job.processed_contacts - self._recording)
         with self._step("contacts", len(prepared)):
-            rows = await self._contacts.insert(self._lease, prepared[:room])
+            rows = await self._writer.insert(self._lease, prepared[:room])
         await self._committing.follow(self._record(page, rows, whole=len(prepared) <= room))
         # Until its commit they are not among those that the job has processed.
         self._recording = len(rows)

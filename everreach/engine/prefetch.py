@@ -1,23 +1,22 @@
-"""A provider's pages, one ahead: the next is fetched while the last is being written."""
+"""A source's pages, one ahead: the next is fetched while the last is being written."""
 
 import asyncio
 from typing import Self
 
-from everreach.contacts.contact import Page
+from everreach.contacts.page import Page
 from everreach.engine.time_slice import TimeSlice
 from everreach.jobs.cursor import Cursor
-from everreach.oauth.provider_tokens import ProviderTokens
 from everreach.observability import tracing
 from everreach.observability.metrics import of_provider
-from providers.base import Provider
+from providers.source import ContactSource, Reading
 
 
 class Prefetch:
     """The listing of one job, from its stored cursor on. Use as an async context manager: it drops what it fetched."""
 
-    def __init__(self, provider: Provider, credentials: ProviderTokens, time_slice: TimeSlice) -> None:
-        self._provider = provider
-        self._credentials = credentials
+    def __init__(self, source: ContactSource, reading: Reading, time_slice: TimeSlice) -> None:
+        self._source = source
+        self._reading = reading
         self._time_slice = time_slice
         self._ahead: asyncio.Task[Page] | None = None
         self.cursor: Cursor = time_slice.lease.job.cursor
@@ -31,7 +30,7 @@ class Prefetch:
             await asyncio.gather(self._ahead, return_exceptions=True)
 
     async def page(self) -> Page:
-        """The page at the cursor. Raises ListingExpiredError where the provider no longer knows that place."""
+        """The page at the cursor. Raises ListingExpiredError where the source no longer knows that place."""
         return await self._time_slice.during(self._fetching())
 
     def restart(self) -> None:
@@ -61,10 +60,10 @@ class Prefetch:
 
     def notice(self, listed: int) -> str | None:
         """What the person is told of a listing that ended short twice."""
-        nothing_more = self._provider.counts_more and listed == self.cursor.listed
+        nothing_more = self._source.counts_more and listed == self.cursor.listed
         if nothing_more or not self.cursor.short(listed):
             return None
-        return f"{self._provider.title} announced {self.cursor.announced} contacts and listed {listed}."
+        return f"{self._source.title} announced {self.cursor.announced} contacts and listed {listed}."
 
     def _fetching(self) -> asyncio.Task[Page]:
         fetching, self._ahead = self._ahead or self._fetch(self.cursor.position), None
@@ -74,8 +73,8 @@ class Prefetch:
         return asyncio.create_task(self._fetched(position))
 
     async def _fetched(self, position: str | None) -> Page:
-        name = self._provider.name
+        name = self._time_slice.lease.job.provider
         with of_provider(name).fetch.time(), tracing.span("page fetch", provider=name) as noted:
-            page = await self._credentials.use(lambda token: self._provider.page(token, position))
+            page = await self._reading.page(position)
             noted(contacts=len(page.entries))
             return page

@@ -9,6 +9,7 @@ from everreach.concurrency.backoff import FIRST_SECONDS, Backoff
 from everreach.concurrency.poller import Poller
 from everreach.engine.housekeeping import Housekeeping
 from everreach.engine.importer import Importer
+from everreach.engine.reconciliation import Reconciliation
 from everreach.engine.time_slice import TimeSlice
 from everreach.errors import DatabaseAwayError, DatabaseError, EverReachError, LeaseLostError
 from everreach.jobs.job import RUNNING, Job, Lease
@@ -28,7 +29,14 @@ class Runner:
     """Works on up to `limit` jobs at once. Any node's runner can go on with any job; MongoDB says whose it is."""
 
     def __init__(
-        self, jobs: JobStore, leases: LeaseStore, importer: Importer, *, limit: int, lease_seconds: float
+        self,
+        jobs: JobStore,
+        leases: LeaseStore,
+        importer: Importer,
+        reconciliation: Reconciliation,
+        *,
+        limit: int,
+        lease_seconds: float,
     ) -> None:
         self._jobs = jobs
         self._leases = leases
@@ -38,7 +46,7 @@ class Runner:
         self._time_slices: dict[str, TimeSlice | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._scan = Poller(self._look, "jobs")
-        self._tidying = Housekeeping(jobs, importer.settle)
+        self._tidying = Housekeeping(jobs, reconciliation.settle)
         self.stopping = False
         """Whether stop() was called; no more jobs are taken then."""
         self._contended = False

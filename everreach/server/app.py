@@ -1,8 +1,7 @@
-"""The composition root: the only place that knows everything, makes it in order and ends it in reverse."""
+"""One server process: what it opens, in order, and closes in reverse. What it is made of stands in composition.py."""
 
 import asyncio
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from socket import socket
 from typing import Final, Self
@@ -11,45 +10,24 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from everreach.config import Config
-from everreach.engine.importer import Importer
-from everreach.engine.runner import Runner
-from everreach.errors import EverReachError, TransientError
-from everreach.live.change_feed import ChangeFeed
-from everreach.live.hub import Hub
+from everreach.errors import EverReachError
 from everreach.maintenance.retention import Retention
 from everreach.net.http import BRIEF, Http, Reachable
 from everreach.net.public_ip import is_public
-from everreach.oauth.consent import Consents
-from everreach.oauth.exchange import Exchange
-from everreach.oauth.owned_tasks import OwnedTasks
 from everreach.observability import tracing
 from everreach.observability.loop_monitor import LoopMonitor
-from everreach.security.authenticator import Authenticator
-from everreach.security.jwks import KeySet
-from everreach.security.oauth_state import StateMaker
-from everreach.security.vault import Vault
+from everreach.server.composition import compose
 from everreach.server.http_server import Server, room_for_connections
 from everreach.server.shutdown_clock import ShutdownClock
 from everreach.webhooks.dispatcher import Dispatcher
 from everreach.webhooks.dispatcher import connect as connect_webhooks
-from handlers import ROUTES, routes
+from handlers import routes
 from handlers.access_log import answered
 from handlers.base import NotFoundHandler
-from handlers.docs.document import describe
-from handlers.live.connections import HeldConnections
 from handlers.services import Services
-from providers import connect as connect_providers
-from providers.base import Provider
-from storage.change_stream import JobChanges
-from storage.contacts import ContactStore
 from storage.embedded.mongod import EmbeddedMongod
 from storage.indexes import ensure_indexes
-from storage.jobs import JobStore
-from storage.leases import LeaseStore
-from storage.ledger import Ledger
-from storage.mongo import connect, disconnect, ping, verify
-from storage.pages import Pages
-from storage.rate_limits import RateLimits
+from storage.mongo import connect, disconnect, verify
 from storage.raw_data import RawData
 
 _HANG_UP_SECONDS: Final = 0.5
@@ -96,7 +74,7 @@ class Node:
         await verify(self._database)
         await ensure_indexes(self._database)
         self._http = await stack.enter_async_context(Http())
-        self.services = self._services()
+        self.services = compose(self._config, self._database, self._http)
         self._webhooks: Dispatcher | None = None
         if self._config.webhook_urls:
             outward = await stack.enter_async_context(Http(timeout=BRIEF, reachable=self._reachable))
@@ -134,55 +112,6 @@ class Node:
         stack.push_async_callback(lambda: mongod.stop(self._parting.left()))
         return await mongod.start()
 
-    def _services(self) -> Services:
-        config, database = self._config, self._database
-        vault, providers = Vault(config.encryption_keys()), connect_providers(config, self._http)
-        keep, announce = config.token_retention == "keep", bool(config.webhook_urls)
-        jobs = JobStore(database, keep_tokens=keep, announce=announce)
-        owner, seconds = uuid.uuid4().hex, config.everreach_lease_seconds
-        leases = LeaseStore(database, owner, seconds, keep_tokens=keep, announce=announce)
-        runner = self._runner(jobs, leases, providers, vault)
-        states, tasks = StateMaker(config.encryption_keys()), OwnedTasks()
-        return Services(
-            config=config,
-            authenticator=make_authenticator(config, self._http),
-            limits=RateLimits(database),
-            jobs=jobs,
-            pages=Pages(database),
-            providers=providers,
-            vault=vault,
-            states=states,
-            consents=Consents(
-                jobs=jobs,
-                providers=providers,
-                vault=vault,
-                states=states,
-                exchange=Exchange(jobs, vault, tasks, runner.spawn),
-                tasks=tasks,
-                ttl_seconds=config.oauth_state_ttl_seconds,
-            ),
-            tasks=tasks,
-            runner=runner,
-            hub=Hub(jobs, ChangeFeed(JobChanges(database).follow)),
-            followers=HeldConnections(),
-            ping=lambda: ping(database),
-            describe=lambda: describe(ROUTES, config.next_public_base_url or "/"),
-        )
-
-    def _runner(self, jobs: JobStore, leases: LeaseStore, providers: Mapping[str, Provider], vault: Vault) -> Runner:
-        config, ledger = self._config, Ledger(self._database)
-        importer = Importer(
-            jobs=jobs,
-            leases=leases,
-            contacts=ContactStore(self._database, ledger),
-            ledger=ledger,
-            providers=providers,
-            vault=vault,
-            max_contacts=config.everreach_max_contacts,
-        )
-        limit, seconds = config.everreach_max_imports, config.everreach_lease_seconds
-        return Runner(jobs, leases, importer, limit=limit, lease_seconds=seconds)
-
 
 async def _hang_up(server: Server) -> None:
     """Close every connection. A request under way is answered to nobody; it may wait for a database that hangs."""
@@ -197,24 +126,6 @@ def listen(config: Config) -> list[socket]:
         return bind_sockets(config.port, config.host, backlog=_BACKLOG)
     except OSError as error:
         raise EverReachError(f"Cannot listen on port {config.port}: {error.strerror}. Set PORT to another.") from None
-
-
-def make_authenticator(config: Config, http: Http) -> Authenticator:
-    """Who may call: HS256 by the secret, ES256 and RS256 by the keys that Supabase publishes."""
-    secret = config.supabase_jwt_secret.get_secret_value() if config.supabase_jwt_secret else None
-
-    async def fetch() -> bytes:
-        reply = await http.get(f"{config.supabase_auth_url}/.well-known/jwks.json")
-        if reply.status != 200:
-            raise TransientError
-        return reply.body
-
-    return Authenticator(
-        secret=secret,
-        issuers=config.token_issuers,
-        keys=KeySet(fetch) if config.supabase_url else None,
-        anonymous=config.supabase_allow_anonymous,
-    )
 
 
 def make_application(services: Services) -> Application:

@@ -8,11 +8,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from everreach.contacts.contact import Address, Entry, Organization
+from everreach.contacts.contact import Address, Organization
+from everreach.contacts.page import Entry
 from providers.lenient_json import detail
 from providers.shape import address, entry, joined, organization
-
-_NOTHING: Final = msgspec.Raw(b"null")
 
 
 class _Source(msgspec.Struct, gc=False):
@@ -24,15 +23,22 @@ class _PersonMetadata(msgspec.Struct, gc=False):
     sources: list[_Source | None] | None = None
 
 
+class _Origin(msgspec.Struct, gc=False):
+    type: str | None = None
+
+
 class _Metadata(msgspec.Struct, gc=False):
     primary: bool | None = None
-    source: _Source | None = None
+    source: _Origin | None = None
+
+
+_UNSAID: Final = _Metadata()
 
 
 class _Sourced(msgspec.Struct, gc=False, omit_defaults=True):
-    """A field that several sources may fill; its metadata is read only where one of several has to be chosen."""
+    """A field that several sources may fill."""
 
-    metadata: msgspec.Raw = _NOTHING
+    metadata: _Metadata | None = None
 
 
 S = TypeVar("S", bound=_Sourced)
@@ -122,12 +128,14 @@ def _own_first(items: list[S | None] | None) -> list[S]:
 
     A person merged from several sources has names of each, and their order says nothing.
     """
-    present = list(filter(None, items)) if items else []
+    if not items:
+        return []
+    present = list(filter(None, items))
     return sorted(present, key=_rank) if len(present) > 1 else present
 
 
 def _rank(item: _Sourced) -> tuple[bool, bool]:
-    said = detail(item.metadata, _Metadata)
+    said = item.metadata or _UNSAID
     return not (said.source and said.source.type == "CONTACT"), said.primary is not True
 
 

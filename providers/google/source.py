@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from everreach.config import Config
-from everreach.contacts.contact import Page
+from everreach.contacts.page import Page
 from everreach.errors import ListingExpiredError, ProviderError, ThrottledError
 from everreach.net.http import Http, Reply
 from providers import paging

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from everreach.contacts.contact import Address, Entry
+from everreach.contacts.contact import Address
+from everreach.contacts.page import Entry
 from providers.lenient_json import detail
 from providers.shape import Sent, address, entry, joined, organization
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from everreach.config import Config
-from everreach.contacts.contact import Entries, Page
+from everreach.contacts.page import Entries, Page
 from everreach.errors import ListingExpiredError, ProviderError, UnrenderedError
 from everreach.net.http import Http, Reply
 from everreach.net.origins import serialized
@@ -238,5 +238,5 @@ def _placed(where: Position, listing: Listing) -> Position:
     return msgspec.structs.replace(where, levels=[root])
 
 
-def _entries(listing: Listing, position: str) -> Entries:
+def _entries(listing: Listing, position: str) -> Entries[msgspec.Raw]:
     return listed(listing.value or (), partial(entry_of, position))

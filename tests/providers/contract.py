@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everreach import errors
-from everreach.contacts.contact import Contact, Entry, Page
+from everreach.contacts.contact import Contact
+from everreach.contacts.page import Entry, Page
 from everreach.errors import (
     BrokenListingError,
     ProviderError,

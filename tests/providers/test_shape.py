@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everreach.contacts.contact import Contact, Entry
+from everreach.contacts.contact import Contact
 from everreach.contacts.emails import email_key
+from everreach.contacts.page import Entry
 from everreach.contacts.texts import TEXT_LIMIT
 from providers.shape import ITEMS_LIMIT, Sent, address, entry, joined, organization
 

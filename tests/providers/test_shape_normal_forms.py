@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from everreach.contacts.contact import Entry
+from everreach.contacts.page import Entry
 from providers.google.source import Google
 from providers.microsoft.source import Microsoft
 from tests.providers.wire import config, playing, recorded, reply

@@ -11,7 +11,8 @@ from typing import Any, Final
 from bson import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
-from everreach.contacts.contact import Contact, Entry
+from everreach.contacts.contact import Contact
+from everreach.contacts.page import Entry
 from everreach.jobs.cursor import Cursor
 from everreach.jobs.job import Job, Lease, Tally
 from everreach.security.oauth_state import State

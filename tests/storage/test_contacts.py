@@ -7,7 +7,8 @@ from typing import Any, Final
 import pytest
 from bson import ObjectId
 
-from everreach.contacts.contact import Contact, Entry
+from everreach.contacts.contact import Contact
+from everreach.contacts.page import Entry
 from everreach.errors import LeaseLostError
 from everreach.jobs.job import Tally
 from storage.indexes import CONTACTS

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from everreach.contacts.contact import Entry
+from everreach.contacts.page import Entry
 from everreach.errors import DatabaseAwayError
 from everreach.jobs.job import Lease, Tally
 from storage.indexes import CONTACTS, LEDGER

@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 from msgspec.structs import replace
 
-from everreach.contacts.contact import Entry
+from everreach.contacts.page import Entry
 from everreach.errors import DatabaseAwayError, DatabaseError
 from everreach.jobs.job import Lease, Tally
 from storage import pages as pages_module

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from everreach.contacts.contact import Entries, Entry
+from everreach.contacts.page import Entries, Entry
 
 
 def test_the_entries_of_a_page_are_shaped_one_by_one_and_only_when_they_are_taken() -> None:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from everreach.contacts.contact import Contact, Entry
+from everreach.contacts.contact import Contact
+from everreach.contacts.page import Entry
 from everreach.engine.time_slice import TimeSlice
 from everreach.errors import LeaseLostError
 from everreach.jobs.cursor import Cursor
@@ -42,8 +43,8 @@ async def test_a_worker_whose_lease_is_over_records_nothing_when_its_provider_fa
     lease = await leased(world)
     importer = world.node.services.runner._importer
     # Whoever holds the job by now has inserted this contact and not yet recorded it.
-    page = await importer._contacts.prepare(lease.job, 0, [Entry("1", None, NOBODY, {})])
-    await importer._contacts.insert(lease, page)
+    page = await importer._writer.prepare(lease.job, 0, [Entry("1", None, NOBODY, {})])
+    await importer._writer.insert(lease, page)
     lease.valid_until = 0
     with pytest.raises(LeaseLostError):
         await importer._fail(lease, "The provider is out of order.")

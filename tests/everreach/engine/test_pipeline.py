@@ -7,14 +7,14 @@ from typing import Any, cast
 
 import pytest
 
-from everreach.contacts.contact import Entry, Page
+from everreach.contacts.page import Entry, Page
 from everreach.engine.pipeline import Pipeline
 from everreach.engine.prefetch import Prefetch
 from everreach.engine.time_slice import TimeSlice
 from everreach.errors import LeaseLostError, ProviderError
 from everreach.jobs.job import Lease
-from everreach.oauth.provider_tokens import ProviderTokens
 from providers.google.source import Google
+from providers.source import ContactSource, Reading
 from storage.mongo import Database
 from tests.providers.wire import config, playing, reply
 from tests.storage.builders import Stores, entry, people
@@ -22,8 +22,8 @@ from tests.storage.builders import Stores, entry, people
 
 def listing_of(lease: Lease) -> Prefetch:
     """A listing of which the cursor is all that matters here."""
-    nothing = playing(reply())
-    return Prefetch(Google(config(), nothing), cast("ProviderTokens", None), TimeSlice(lease, 60, lambda: False))
+    source = cast("ContactSource", Google(config(), playing(reply())))
+    return Prefetch(source, cast("Reading", None), TimeSlice(lease, 60, lambda: False))
 
 
 async def put(

@@ -11,7 +11,8 @@ from bench.process import free_port
 from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError, UnauthorizedError
 from everreach.net.http import Http
-from everreach.server.app import Node, make_authenticator
+from everreach.server.app import Node
+from everreach.server.composition import make_authenticator
 from storage.embedded.mongod import running_uri
 from storage.mongo import Database
 from tests.project import Project

@@ -4,7 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from everreach.contacts.contact import Contact, Page
+from everreach.contacts.contact import Contact
+from everreach.contacts.page import Page
 from providers.base import Account
 from providers.google.source import Google
 from tests.providers.contract import ProviderContract

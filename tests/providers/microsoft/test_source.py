@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from everreach.contacts.contact import Page
+from everreach.contacts.page import Page
 from everreach.errors import BrokenListingError, ProviderError, UnrenderedError
 from everreach.net.http import Reply
 from providers.base import Account
