@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from everreach.contacts.contact import Address, Entry, Organization
+from everreach.contacts.contact import Address, Organization
+from everreach.contacts.page import Entry
 from providers.files.vcard.cards import Card
 from providers.files.vcard.charsets import WESTERN
 from providers.files.vcard.dates import day_of
