@@ -31,9 +31,10 @@ _EDGE: Final = re.compile(
     rb":[ \t]{0,8}VCARD[ \t]{0,64}(?:\r{0,2}\n|\r|\Z)",
     re.IGNORECASE,
 )
-_AGENT: Final = re.compile(rb"(?<![^\r\n])(?:[\w-]{1,64}\.)?AGENT(?:;[^\r\n:]*)?:[ \t\r\n]*\Z", re.IGNORECASE)
+_AGENT: Final = re.compile(rb"(?:[\w-]{1,64}\.)?AGENT(?:;[^:]*)?:", re.IGNORECASE)
 _GROUP: Final = re.compile(
-    rb"^(?:[\w-]+\.)?(?:X-ADDRESSBOOKSERVER-)?KIND(?:;[^\r\n:]*)?:[ \t]*group[ \t]*\r*$", re.IGNORECASE | re.MULTILINE
+    rb"(?<![^\r\n])(?:[\w-]{1,64}\.)?(?:X-ADDRESSBOOKSERVER-)?KIND(?:;[^\r\n:]*)?:[ \t]*group[ \t]*(?=[\r\n]|\Z)",
+    re.IGNORECASE,
 )
 _LINE: Final = re.compile(rb"[^\r\n]+")
 _ZEROS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
@@ -146,7 +147,7 @@ class CardReader:
             return
         if not found[2]:
             self._end(found.end())
-        elif self._open and (found[1] or _AGENT.search(data, max(start - _BACK, 0), start)):
+        elif self._open and (found[1] or _is_agent(data[max(start - _BACK, 0) : start])):
             self._depth += 1
             if self._depth == 1:
                 self._begin_agent(start)
@@ -235,6 +236,14 @@ class CardReader:
             self._offset += size if index > self._place else -size
             self._place = index
         return self._offset
+
+
+def _is_agent(before: bytearray) -> bool:
+    """Whether the last line that is not blank is the beginning of a card inside the card."""
+    line = before.rstrip(b" \t\r\n")
+    if not line.endswith(b":"):
+        return False
+    return _AGENT.fullmatch(line, max(line.rfind(b"\n"), line.rfind(b"\r")) + 1) is not None
 
 
 def _is_group(card: bytes) -> bool:
