@@ -5,68 +5,18 @@ A card ends with its END, or where the next one begins, so that a damaged card c
 """
 
 import codecs
-import re
 from typing import Final
 
-import msgspec
-
-from providers.files.vcard.lines import count_lines
+from providers.files.vcard.card import CARD_LIMIT, LINES_LIMIT, SHOWN, Card, first_line, has_too_many_lines
+from providers.files.vcard.edges import EDGE, LONGEST_EDGE, MARK, is_agent, is_group
 
 BLOCK: Final = 32 * 1024
 """Bytes that are read at once. Larger pieces give as many more cards at once."""
-CARD_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes of a card."""
-LINES_LIMIT: Final = 2000
-"""Lines of a card, once unfolded."""
-
-_SHOWN: Final = 1000
-_LONGEST_EDGE: Final = 1024
-"""More bytes than a line has that begins or ends a card."""
 _BACK: Final = 256
 _AGENTS: Final = 64
 
-_MARK: Final = re.compile(rb":[ \t]{0,8}[vV][cC][aA][rR][dD]")
-_EDGE: Final = re.compile(
-    rb"(?:\xef\xbb\xbf){0,4}(?:[\w-]{1,64}\.)?(?:(AGENT(?:;[^\r\n:]{0,200})?:[ \t]{0,64})?(BEGIN)|END)[ \t]{0,8}"
-    rb":[ \t]{0,8}VCARD[ \t]{0,64}(?:\r{0,2}\n|\r|\Z)",
-    re.IGNORECASE,
-)
-_AGENT: Final = re.compile(rb"(?:[\w-]{1,64}\.)?AGENT(?:;[^:]*)?:", re.IGNORECASE)
-_GROUP: Final = re.compile(
-    rb"(?<![^\r\n])(?:[\w-]{1,64}\.)?(?:X-ADDRESSBOOKSERVER-)?KIND(?:;[^\r\n:]*)?:[ \t]*group[ \t]*(?=[\r\n]|\Z)",
-    re.IGNORECASE,
-)
-_LINE: Final = re.compile(rb"[^\r\n]+")
 _ZEROS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _WIDE: Final = {"UTF-16LE": "utf-16-le", "UTF-16BE": "utf-16-be", "UTF-16": "utf-16-le"}
-
-
-class Card(msgspec.Struct, gc=False):
-    """One card: its number among the records (1 is the first), the byte where it begins and the one behind it.
-
-    `raw` is all of it in the file's encoding (in UTF-8 where that is UTF-16), `body` the same without the cards in it.
-    `failure` is why it cannot be read, and begins with `too_long`; `raw` is then its first line, cut. A `group` is no
-    record and has the number of the record before. Reading can go on at `next` and `number`, with equal cards.
-    """
-
-    number: int
-    offset: int
-    next: int
-    raw: bytes
-    body: bytes
-    group: bool = False
-    failure: str | None = None
-
-    @property
-    def first_line(self) -> str:
-        """What stands behind BEGIN, cut."""
-        return first_line(self.raw)
-
-
-def first_line(card: bytes | bytearray) -> str:
-    """The line behind a card's BEGIN, cut; BEGIN itself where there is no other."""
-    lines = [found[0] for _, found in zip(range(2), _LINE.finditer(card), strict=False)]
-    return lines[-1][:_SHOWN].decode("utf-8", "replace").strip() if lines else ""
 
 
 class CardReader:
@@ -124,7 +74,7 @@ class CardReader:
     def _read(self, *, ended: bool) -> list[Card]:
         self._unread = 0
         cut = len(self._data) if ended else self._last_line_end()
-        for mark in _MARK.finditer(self._data, self._scan, cut):
+        for mark in MARK.finditer(self._data, self._scan, cut):
             self._edge(mark.start(), cut)
         self._scan = max(self._scan, cut)
         if ended:
@@ -140,14 +90,14 @@ class CardReader:
 
     def _edge(self, mark: int, cut: int) -> None:
         """Look at the line in which `mark` is the colon: it may begin a card, or end one."""
-        data, low = self._data, max(mark - _LONGEST_EDGE, 0)
+        data, low = self._data, max(mark - LONGEST_EDGE, 0)
         start = max(data.rfind(b"\n", low, mark), data.rfind(b"\r", low, mark), low - 1) + 1
-        found = _EDGE.match(data, start, cut)
+        found = EDGE.match(data, start, cut)
         if not found or not (data[start - 1] in b"\r\n" if start else self._on_line):
             return
         if not found[2]:
             self._end(found.end())
-        elif self._open and (found[1] or _is_agent(data[max(start - _BACK, 0) : start])):
+        elif self._open and (found[1] or is_agent(data[max(start - _BACK, 0) : start])):
             self._depth += 1
             if self._depth == 1:
                 self._begin_agent(start)
@@ -177,13 +127,13 @@ class CardReader:
         raw = b"" if self._over is not None else bytes(memoryview(self._data)[self._from : end])
         body = self._without_agents(raw) if self._agents else raw
         next_ = self._at(end)
-        group = _is_group(body)
+        group = is_group(body)
         self._number += not group
         if self._over is not None or len(raw) > CARD_LIMIT:
             failure: str | None = self._too_long(f"more than {CARD_LIMIT} bytes")
             raw = body = self._over.encode() if self._over is not None else first_line(raw).encode()
         else:
-            many = not group and _has_too_many_lines(body)
+            many = not group and has_too_many_lines(body)
             failure = self._too_long(f"more than {LINES_LIMIT} lines") if many else None
         self._cards.append(Card(self._number, self._began, next_, raw, body, group, failure))
         self._open, self._over, self._depth = False, None, 0
@@ -206,12 +156,12 @@ class CardReader:
         line = len(data) - self._scan
         if self._open and self._over is None:
             size = self._scan - self._from
-            if size <= CARD_LIMIT and size + line <= CARD_LIMIT + _LONGEST_EDGE:
+            if size <= CARD_LIMIT and size + line <= CARD_LIMIT + LONGEST_EDGE:
                 self._forget(self._from)
                 return
-            self._over = first_line(memoryview(data)[self._from : self._from + 2 * _SHOWN].tobytes())
+            self._over = first_line(memoryview(data)[self._from : self._from + 2 * SHOWN].tobytes())
         # What is longer than any edge can be is none; its last byte tells that no line begins behind it.
-        self._forget((self._scan if line <= _LONGEST_EDGE else len(data)) - _BACK)
+        self._forget((self._scan if line <= LONGEST_EDGE else len(data)) - _BACK)
 
     def _forget(self, count: int) -> None:
         while self._wide and 0 < count < len(self._data) and self._data[count] & 0xC0 == 0x80:
@@ -236,20 +186,3 @@ class CardReader:
             self._offset += size if index > self._place else -size
             self._place = index
         return self._offset
-
-
-def _is_agent(before: bytearray) -> bool:
-    """Whether the last line that is not blank is the beginning of a card inside the card."""
-    line = before.rstrip(b" \t\r\n")
-    if not line.endswith(b":"):
-        return False
-    return _AGENT.fullmatch(line, max(line.rfind(b"\n"), line.rfind(b"\r")) + 1) is not None
-
-
-def _is_group(card: bytes) -> bool:
-    named = b"KIND" in card or b"kind" in card or b"Kind" in card
-    return named and _GROUP.search(card) is not None
-
-
-def _has_too_many_lines(card: bytes) -> bool:
-    return card.count(b"\n") + card.count(b"\r") > LINES_LIMIT and count_lines(card) > LINES_LIMIT

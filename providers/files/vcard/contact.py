@@ -8,7 +8,7 @@ import msgspec
 
 from everreach.contacts.contact import Address, Organization
 from everreach.contacts.page import Entry
-from providers.files.vcard.cards import Card
+from providers.files.vcard.card import Card
 from providers.files.vcard.charsets import WESTERN
 from providers.files.vcard.dates import day_of
 from providers.files.vcard.kinds import kind_of_label

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from providers.files.vcard.cards import Card
+from providers.files.vcard.card import Card
 from providers.files.vcard.properties import Properties, properties_of
 from providers.files.vcard.values import parts, unescaped
 

@@ -24,6 +24,8 @@ _KNOWN: Final = frozenset(
         "X-ABLABEL X-ADDRESSBOOKSERVER-MEMBER",
     )
 )
+VALUE_LIMIT: Final = 64 * 1024
+"""Characters read of a value as it is written; a longer one is cut."""
 _LONGEST_HEAD: Final = 1000
 _HEAD: Final = re.compile(r'(?:[^":]|"[^"]*")*+:')
 _PARAMETER: Final = re.compile(r';\s*+([^=;:"]*+)(?:=((?:"[^"]*"|[^;"]|")*+))?')
@@ -75,6 +77,7 @@ def properties_of(card: bytes, fallback: str = WESTERN) -> Properties:
             start, value = line[: whole.end() - 1], line[whole.end() :]
         head = _head(start) if len(start) <= _LONGEST_HEAD else _NOTHING
         if name := head.name:
+            value = value[:VALUE_LIMIT]
             if head.encoding or ((damaged or head.charset) and not value.isascii()) or head.charset[:3] == "ISO":
                 value = _decoded(head, value.encode("utf-8", "surrogateescape"), fallback)
             if name in found:

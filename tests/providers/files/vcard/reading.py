@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from everreach.contacts.page import Entry
-from providers.files.vcard.cards import Card, CardReader
+from providers.files.vcard.card import Card
+from providers.files.vcard.cards import CardReader
 from providers.files.vcard.contact import entry_of, wider_of
 from providers.files.vcard.overview import Overview, Surveyor
 from providers.files.vcard.properties import properties_of

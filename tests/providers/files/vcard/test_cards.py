@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.files.vcard.cards import CARD_LIMIT, LINES_LIMIT, CardReader
+from providers.files.vcard.card import CARD_LIMIT, LINES_LIMIT
+from providers.files.vcard.cards import CardReader
 from providers.files.vcard.contact import entry_of, wider_of
 from providers.files.vcard.properties import properties_of
 from tests.providers.files.vcard.exporters import EXPORTERS
