@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from bench.processes import Bench, Server
 from everreach.cli.demo_client import DemoClient
 from everreach.errors import EverReachError
+from providers.sandbox.book import Book
 from providers.sandbox.faults import Fault
-from providers.sandbox.people import Book, expected
+from providers.sandbox.people import expected
 from storage.indexes import CONTACTS, LEDGER
 from storage.mongo import Database
 

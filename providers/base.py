@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Final, NamedTuple, TypeVar, final
+from typing import ClassVar, Final, NamedTuple, Protocol, TypeVar, final
 
 from everreach.concurrency.cooperative import map_cooperatively
 from everreach.contacts.page import Page
@@ -32,6 +32,13 @@ class Account(NamedTuple):
         return cls(id_, name[:NAME_LIMIT] if name else name)
 
 
+class Listing(Protocol):
+    """What gives the pages of one account."""
+
+    async def page(self, access_token: str, position: str | None) -> Page:
+        """One page; see Provider.page."""
+
+
 class Provider(OAuthFlow):
     """A source of contacts behind the flow. A provider adds requests and a parser."""
 
@@ -48,6 +55,10 @@ class Provider(OAuthFlow):
 
         Raises ListingExpiredError where the provider no longer knows the position.
         """
+
+    def listing(self) -> Listing:
+        """The listing of one account, for a provider that has to keep something in mind from page to page."""
+        return self
 
     def smaller(self, position: str | None) -> Smaller | None:
         """Where to go on where the page at `position` cannot be had as it is; None where there is nothing to try."""

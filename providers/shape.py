@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
 
-from everreach.contacts.contact import Address, Contact, Labelled, Organization, Phone, Unaddressed
+from everreach.contacts.contact import Address, Birthday, Contact, Labelled, Name, Organization, Phone, Unaddressed
 from everreach.contacts.emails import read_emails
 from everreach.contacts.page import Entry
 from everreach.contacts.phones import read_phones
-from everreach.contacts.texts import TEXT_LIMIT, lines, text
+from everreach.contacts.texts import NOTES_LIMIT, TEXT_LIMIT, lines, text
 
 Sent = tuple[str | None, str | None, str | None]
 """An e-mail or a phone as received: what was typed, what the provider has beside it, its type.
@@ -37,6 +37,11 @@ def entry(
     phones: Sequence[Sent],
     addresses: Sequence[Address | None],
     organizations: Sequence[Organization | None],
+    name: Name | None = None,
+    birthday: Birthday | None = None,
+    notes: str | None = None,
+    urls: Iterable[str | None] = (),
+    labels: Iterable[str | None] = (),
 ) -> Entry:
     """The entry for a contact, which was received as `raw`.
 
@@ -61,6 +66,16 @@ def entry(
         "addresses": list(filter(None, addresses))[:ITEMS_LIMIT] if addresses else [],
         "organizations": firms,
     }
+    if name:
+        contact["name"] = name
+    if birthday:
+        contact["birthday"] = birthday
+    if notes and (kept := lines(notes, NOTES_LIMIT)):
+        contact["notes"] = kept
+    if urls and (pages := _texts(urls)):
+        contact["urls"] = pages
+    if labels and (words := _texts(labels)):
+        contact["labels"] = words
     return Entry(id_, (etag and etag.strip()[:TEXT_LIMIT]) or None, contact, raw, None, unaddressed)
 
 
@@ -76,6 +91,33 @@ def organization(type_: str | None, **parts: str | None) -> Organization | None:
     return made
 
 
+def name_in_parts(
+    *,
+    prefix: str | None = None,
+    given: str | None = None,
+    middle: str | None = None,
+    family: str | None = None,
+    suffix: str | None = None,
+    nickname: str | None = None,
+) -> Name | None:
+    """A name of the parts that are not blank; None without any."""
+    kept: Name = {}
+    # One by one, because every contact of an import has some of these.
+    if prefix and (part := text(prefix)):
+        kept["prefix"] = part
+    if given and (part := text(given)):
+        kept["given"] = part
+    if middle and (part := text(middle)):
+        kept["middle"] = part
+    if family and (part := text(family)):
+        kept["family"] = part
+    if suffix and (part := text(suffix)):
+        kept["suffix"] = part
+    if nickname and (part := text(nickname)):
+        kept["nickname"] = part
+    return kept or None
+
+
 def joined(*parts: str | None) -> str:
     """The parts of a name that there are, with a space between."""
     return " ".join(part for part in map(text, parts) if part and part not in _NO_NAMES)
@@ -87,6 +129,11 @@ def _parts(type_: str | None, parts: dict[str, str | None], clean: Callable[[str
         if part and (cleaned := clean(part)):
             kept[name] = cleaned
     return kept if len(kept) > 1 else None
+
+
+def _texts(sent: Iterable[str | None]) -> list[str]:
+    """Each that is not blank, once."""
+    return list(dict.fromkeys(kept for each in sent if (kept := text(each))))[:ITEMS_LIMIT]
 
 
 def _name(candidates: Iterable[str | None]) -> str | None:

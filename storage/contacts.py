@@ -14,7 +14,7 @@ from everreach.contacts.page import Entry
 from everreach.jobs.job import Job, Lease
 from storage.bulk import DUPLICATE, UNENCODABLE, ObjectIds, Template, insert_all
 from storage.indexes import CONTACTS, HAS_EMAIL
-from storage.ledger import Ledger, Row, row_template
+from storage.ledger import Ledger, Row, RowTemplate, row_template
 from storage.mongo import Database, Document, translated
 
 _UNSTORABLE: Final = "The contact could not be stored."
@@ -137,7 +137,7 @@ def _once(entries: Iterable[Entry]) -> Iterator[Entry]:
             yield entry
 
 
-def _prepared(contacts: Template, rows: Template, ids: ObjectIds, entry: Entry) -> Prepared:
+def _prepared(contacts: Template, rows: RowTemplate, ids: ObjectIds, entry: Entry) -> Prepared:
     contact = entry.contact
     row = Row(entry.id, entry.etag, contact["display_name"] if contact else None)
     document = None

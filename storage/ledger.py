@@ -47,29 +47,48 @@ class Row(msgspec.Struct, gc=False):
         self.action, self.contact_id, self.error_message, self.raw_data = "failed", None, message, _text(raw)
         self.document = None
 
-    def encode(self, template: Template) -> RawBSONDocument:
+    def encode(self, template: "RowTemplate") -> RawBSONDocument:
         """The row as stored; one that cannot be is kept without what the provider said, not lost with its page."""
         try:
-            self.document = template.encode(self._fields())
+            self.document = (
+                template.created.encode(self._told())
+                if self.action == "created"
+                else template.any.encode(self._fields())
+            )
         except UNENCODABLE:
             self.document = self.bare(template)
         return self.document
 
-    def bare(self, template: Template) -> RawBSONDocument:
+    def bare(self, template: "RowTemplate") -> RawBSONDocument:
         """The row without what the provider said beside its id."""
-        return template.encode({**self._fields(), "display_name": None, "provider_etag": None, "raw_data": None})
+        return template.any.encode({**self._fields(), "display_name": None, "provider_etag": None, "raw_data": None})
 
-    def _fields(self) -> Document:
+    def _told(self) -> Document:
         return {
             "contact_id": self.contact_id,
             "provider_contact_id": self.provider_contact_id,
             "provider_etag": self.provider_etag,
+            "display_name": self.display_name,
+        }
+
+    def _fields(self) -> Document:
+        return {
+            **self._told(),
             "action": self.action,
             "skip_reason": self.skip_reason,
             "error_message": self.error_message,
-            "display_name": self.display_name,
             "raw_data": self.raw_data,
         }
+
+
+class RowTemplate:
+    """What the rows of a page share; those of contacts that were created, which are nearly all, share more."""
+
+    def __init__(self, shared: Document) -> None:
+        self.any = Template(shared)
+        self.created = Template(
+            {"action": "created", "skip_reason": None, "error_message": None, "raw_data": None, **shared}
+        )
 
 
 class Recorded(Protocol):
@@ -167,9 +186,9 @@ def _of(job: Job) -> Document:
     return {"user_id": job.user_id, "import_job_id": job.id}
 
 
-def row_template(job: Job, page: int) -> Template:
+def row_template(job: Job, page: int) -> RowTemplate:
     """What the rows of a page share. `page` is the number of the job's pages before it."""
-    return Template({**_of(job), "page": page, "created_at": datetime.now(UTC)})
+    return RowTemplate({**_of(job), "page": page, "created_at": datetime.now(UTC)})
 
 
 def _text(raw: object) -> str | None:

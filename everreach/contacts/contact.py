@@ -44,10 +44,30 @@ class Organization(TypedDict):
     department: NotRequired[str]
 
 
+class Name(TypedDict, total=False):
+    """A name in its parts; only those that there are."""
+
+    prefix: str
+    given: str
+    middle: str
+    family: str
+    suffix: str
+    nickname: str
+
+
+class Birthday(TypedDict):
+    """A day, and its year where that is known."""
+
+    year: NotRequired[int]
+    month: int
+    day: int
+
+
 class Contact(TypedDict):
     """A contact as stored. `email` is its key: the primary address in its normal form, None without one.
 
-    `phone` is the primary's E.164; its value where that is not certain, or where there is an extension.
+    `phone` is the primary's E.164; its value where that is not certain, or where there is an extension. What may be
+    absent is there only where there is something to say.
     """
 
     display_name: str | None
@@ -57,3 +77,8 @@ class Contact(TypedDict):
     phones: list[Phone]
     addresses: list[Address]
     organizations: list[Organization]
+    name: NotRequired[Name]
+    birthday: NotRequired[Birthday]
+    notes: NotRequired[str]
+    urls: NotRequired[list[str]]
+    labels: NotRequired[list[str]]

@@ -11,6 +11,9 @@ import regex
 TEXT_LIMIT: Final = 1000
 """Characters kept of any one text; a longer one is cut."""
 
+NOTES_LIMIT: Final = 32 * 1024
+"""Characters kept of a person's notes."""
+
 INVISIBLE: Final = regex.compile(r"(?V1)[[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\uFFFC]--\s]")
 """One character that nobody sees: control, format and ignorable ones, fillers, the blank of Braille; no white space."""
 
@@ -27,9 +30,7 @@ _GRAPHEME: Final = regex.compile(r"\X")
 _SPACES: Final = "".join(map(chr, (*range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B))))
 _BLANKS: Final = f"{_SPACES}\u2028\u2029\u202f\u205f\u3000\u2800\u115f\u1160\u3164\uffa0"
 _MARKS: Final = "\u061c\u200e\u200f"
-_LONGEST_READ: Final = (
-    4 * TEXT_LIMIT
-)  # Normalising shortens a text to a quarter at most, and may be slow on a long one.
+_SHORTENED: Final = 4  # Normalising shortens a text to a quarter at most, and may be slow on a long one.
 
 
 def text(value: str | None) -> str | None:
@@ -43,26 +44,26 @@ def text(value: str | None) -> str | None:
             kept = value.strip(_BLANKS)
             # No letter is invisible but those that were stripped.
             return kept if kept[:1].isalnum() else _if_visible(kept)
-    return _cleaned(value, _CONTROL)
+    return _cleaned(value, _CONTROL, TEXT_LIMIT)
 
 
-def lines(value: str | None) -> str | None:
+def lines(value: str | None, limit: int = TEXT_LIMIT) -> str | None:
     """The same for notes and addresses, which may have several lines."""
     if not value:
         return None
-    if len(value) <= TEXT_LIMIT and value.replace("\n", "").isprintable():
+    if len(value) <= limit and value.replace("\n", "").isprintable():
         if value.isascii():
             return value.strip() or None
         if is_normalized("NFC", value):
             kept = value.strip(_BLANKS)
             return kept if kept[:1].isalnum() else _if_visible(kept)
-    return _cleaned(value, _CONTROL_IN_LINES)
+    return _cleaned(value, _CONTROL_IN_LINES, limit)
 
 
-def _cleaned(value: str, control: regex.Pattern[str]) -> str | None:
-    kept = _REMOVED.sub(r"\1", _BREAK.sub("\n", _cut(value.strip(_BLANKS), _LONGEST_READ)))
+def _cleaned(value: str, control: regex.Pattern[str], limit: int) -> str | None:
+    kept = _REMOVED.sub(r"\1", _BREAK.sub("\n", _cut(value.strip(_BLANKS), _SHORTENED * limit)))
     kept = normalize("NFC", control.sub(" ", kept))
-    return _if_visible(_cut(kept.lstrip(_BLANKS + _MARKS), TEXT_LIMIT).rstrip(_BLANKS))
+    return _if_visible(_cut(kept.lstrip(_BLANKS + _MARKS), limit).rstrip(_BLANKS))
 
 
 def _if_visible(value: str) -> str | None:

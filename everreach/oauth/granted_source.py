@@ -17,6 +17,7 @@ class GrantedReading:
 
     def __init__(self, provider: Provider, tokens: ProviderTokens) -> None:
         self._provider = provider
+        self._listing = provider.listing()
         self._tokens = tokens
 
     async def account(self) -> Account:
@@ -25,7 +26,7 @@ class GrantedReading:
 
     async def page(self, position: str | None) -> Page:
         """One page; see Provider.page."""
-        return await self._tokens.use(lambda token: self._provider.page(token, position))
+        return await self._tokens.use(lambda token: self._listing.page(token, position))
 
 
 class GrantedSource:

@@ -3,109 +3,51 @@
 https://developers.google.com/people/api/rest/v1/people#Person
 """
 
-from collections.abc import Iterator
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
 
-from everreach.contacts.contact import Address, Organization
+from everreach.contacts.contact import Address, Birthday, Name, Organization
+from everreach.contacts.dates import birthday
 from everreach.contacts.page import Entry
+from providers.google import person as google
 from providers.lenient_json import detail
-from providers.shape import address, entry, joined, organization
+from providers.shape import address, entry, joined, name_in_parts, organization
+
+_TAG: Final = re.compile(r"<[^<>]*>")
+
+S = TypeVar("S", bound=google.Sourced)
 
 
-class _Source(msgspec.Struct, gc=False):
-    type: str | None = None
-    id: str | None = None
+def entry_of(groups: Mapping[str, str], position: str | None, place: int, sent: msgspec.Raw) -> Entry:
+    """The entry for one of `connections`: the `place`-th of the page at `position`.
 
-
-class _PersonMetadata(msgspec.Struct, gc=False):
-    sources: list[_Source | None] | None = None
-
-
-class _Origin(msgspec.Struct, gc=False):
-    type: str | None = None
-
-
-class _Metadata(msgspec.Struct, gc=False):
-    primary: bool | None = None
-    source: _Origin | None = None
-
-
-_UNSAID: Final = _Metadata()
-
-
-class _Sourced(msgspec.Struct, gc=False, omit_defaults=True):
-    """A field that several sources may fill."""
-
-    metadata: _Metadata | None = None
-
-
-S = TypeVar("S", bound=_Sourced)
-
-
-class _Name(_Sourced, gc=False, omit_defaults=True, rename="camel"):
-    display_name: str | None = None
-    unstructured_name: str | None = None
-    honorific_prefix: str | None = None
-    given_name: str | None = None
-    middle_name: str | None = None
-    family_name: str | None = None
-    honorific_suffix: str | None = None
-
-
-class _Value(_Sourced, gc=False, omit_defaults=True, rename="camel"):
-    type: str | None = None
-    value: str | None = None
-    canonical_form: str | None = None
-
-
-class _Address(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
-    type: str | None = None
-    formatted_value: str | None = None
-    street_address: str | None = None
-    city: str | None = None
-    region: str | None = None
-    postal_code: str | None = None
-    country: str | None = None
-
-
-class _Organization(msgspec.Struct, gc=False, omit_defaults=True):
-    type: str | None = None
-    name: str | None = None
-    title: str | None = None
-    department: str | None = None
-
-
-class _Person(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
-    resource_name: str | None = None
-    etag: str | None = None
-    metadata: _PersonMetadata | None = None
-    names: list[_Name | None] | None = None
-    nicknames: list[_Value | None] | None = None
-    email_addresses: list[_Value | None] | None = None
-    phone_numbers: list[_Value | None] | None = None
-    addresses: list[_Address | None] | None = None
-    organizations: list[_Organization | None] | None = None
-
-
-def entry_of(position: str | None, place: int, sent: msgspec.Raw) -> Entry:
-    """The entry for one of `connections`: the `place`-th of the page at `position`."""
-    person = detail(sent, _Person)
+    `groups` has the names of those contact groups whose members have them as labels, by their resource names.
+    """
+    person = detail(sent, google.Person)
+    names, nicknames = _own_first(person.names), _own_first(person.nicknames)
     return entry(
         _contact_id(person) or person.resource_name,
         person.etag,
         sent,
         (position, place),
-        names=_names(person),
+        names=_names(names, nicknames),
         emails=[(item.value, None, item.type) for item in _own_first(person.email_addresses)],
         phones=[(item.value, item.canonical_form, item.type) for item in _own_first(person.phone_numbers)],
         addresses=[_address(item) for item in person.addresses if item] if person.addresses else (),
         organizations=[_organization(item) for item in person.organizations if item] if person.organizations else (),
+        name=_parts(names, nicknames),
+        birthday=_birthday(person.birthdays) if person.birthdays else None,
+        notes=_notes(person.biographies) if person.biographies else None,
+        urls=[item.value for item in _own_first(person.urls)] if person.urls else (),
+        labels=_labels(person.memberships, groups) if groups else (),
     )
 
 
-def _contact_id(person: _Person) -> str | None:
+def _contact_id(person: google.Person) -> str | None:
     """The id of the contact itself: a resource name changes with the links of the person."""
     for source in (person.metadata and person.metadata.sources) or ():
         if source and source.type == "CONTACT" and source.id:
@@ -113,14 +55,50 @@ def _contact_id(person: _Person) -> str | None:
     return None
 
 
-def _names(person: _Person) -> Iterator[str | None]:
+def _names(names: Sequence[google.Name], nicknames: Sequence[google.Value]) -> Iterator[str | None]:
     """What a person may be called, the best first; only as many are looked for as are needed."""
-    for name in _own_first(person.names):
+    for name in names:
         yield name.display_name
         yield name.unstructured_name
         yield joined(name.honorific_prefix, name.given_name, name.middle_name, name.family_name, name.honorific_suffix)
-    for nickname in _own_first(person.nicknames):
+    for nickname in nicknames:
         yield nickname.value
+
+
+def _parts(names: Sequence[google.Name], nicknames: Sequence[google.Value]) -> Name | None:
+    """The parts of the name that is shown."""
+    called = nicknames[0].value if nicknames else None
+    if not names:
+        return name_in_parts(nickname=called) if called else None
+    own = names[0]
+    return name_in_parts(
+        prefix=own.honorific_prefix,
+        given=own.given_name,
+        middle=own.middle_name,
+        family=own.family_name,
+        suffix=own.honorific_suffix,
+        nickname=called,
+    )
+
+
+def _birthday(items: list[google.Birthday | None]) -> Birthday | None:
+    days = (birthday(item.date.year, item.date.month, item.date.day) for item in _own_first(items) if item.date)
+    return next(filter(None, days), None)
+
+
+def _notes(items: list[google.Biography | None]) -> str | None:
+    """What the person wrote; a public profile's description of itself is no note of theirs."""
+    for item in _own_first(items):
+        if item.value and not (item.metadata and item.metadata.source and item.metadata.source.type == "PROFILE"):
+            return html.unescape(_TAG.sub(" ", item.value)) if item.content_type == "TEXT_HTML" else item.value
+    return None
+
+
+def _labels(memberships: msgspec.Raw, groups: Mapping[str, str]) -> list[str | None]:
+    """The names of the groups; they are read only where an account has groups of its own."""
+    inside = detail(b'{"memberships":%b}' % bytes(memberships), google.Memberships).memberships or ()
+    found = (each.contact_group_membership for each in inside if each)
+    return [groups.get(group.contact_group_resource_name or "") for group in found if group]
 
 
 def _own_first(items: list[S | None] | None) -> list[S]:
@@ -134,12 +112,12 @@ def _own_first(items: list[S | None] | None) -> list[S]:
     return sorted(present, key=_rank) if len(present) > 1 else present
 
 
-def _rank(item: _Sourced) -> tuple[bool, bool]:
-    said = item.metadata or _UNSAID
+def _rank(item: google.Sourced) -> tuple[bool, bool]:
+    said = item.metadata or google.UNSAID
     return not (said.source and said.source.type == "CONTACT"), said.primary is not True
 
 
-def _address(item: _Address) -> Address | None:
+def _address(item: google.Address) -> Address | None:
     return address(
         item.type,
         formatted=item.formatted_value,
@@ -151,5 +129,5 @@ def _address(item: _Address) -> Address | None:
     )
 
 
-def _organization(item: _Organization) -> Organization | None:
+def _organization(item: google.Organization) -> Organization | None:
     return organization(item.type, name=item.name, title=item.title, department=item.department)

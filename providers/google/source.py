@@ -1,4 +1,4 @@
-"""Google People: constants and one request for a page; google_person.py has the parser.
+"""Google People: constants, one request for a page, and one for the names of its groups; parse.py has the parser.
 
 https://developers.google.com/people/api/rest/v1/people.connections/list
 """
@@ -11,16 +11,20 @@ import msgspec
 
 from everreach.config import Config
 from everreach.contacts.page import Page
-from everreach.errors import ListingExpiredError, ProviderError, ThrottledError
+from everreach.errors import ListingExpiredError, ProviderError, ThrottledError, TokenRejectedError, TransientError
 from everreach.net.http import Http, Reply
 from providers import paging
 from providers.base import Account, Provider
+from providers.google.groups import PATH, ContactGroups, GroupNames
 from providers.google.parse import entry_of
 from providers.lenient_json import Answer, detail
 from providers.oauth import Grant
 from providers.paging import Smaller, Total, bounded, listed
 
-_FIELDS: Final = "names,nicknames,emailAddresses,phoneNumbers,addresses,organizations,metadata"
+_FIELDS: Final = (
+    "names,nicknames,emailAddresses,phoneNumbers,addresses,organizations,"
+    "birthdays,biographies,urls,memberships,metadata"
+)
 _CONTACTS: Final = "https://www.googleapis.com/auth/contacts"
 _QUOTA_REASONS: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
 
@@ -80,13 +84,21 @@ class Google(Provider):
         info = await self._read_again(access_token, self._userinfo_url, _UserInfo, home=self._userinfo_url)
         return Account.of(info.id, info.email)
 
-    async def page(self, access_token: str, position: str | None) -> Page:
+    def listing(self) -> "GoogleListing":
+        """The connections of one account, with the names of its groups."""
+        return GoogleListing(self)
+
+    async def page(self, access_token: str, position: str | None, groups: GroupNames | None = None) -> Page:
         """A page of connections; `position` is the size of the pages, a colon, and Google's page token."""
+        groups = GroupNames() if groups is None else groups
         size, token = _place(position)
         query = {"personFields": _FIELDS, "pageSize": str(size), **({"pageToken": token} if token else {})}
         url = f"{self._people_url}/v1/people/me/connections?{urlencode(query, safe=',')}"
         listing = await self._read(access_token, url, _Connections, home=self._people_url)
-        entries = listed(listing.connections or (), partial(entry_of, position))
+        connections = listing.connections or ()
+        if groups.wanted(connections):
+            groups.learn(await self._group_names(access_token))
+        entries = listed(connections, partial(entry_of, groups, position))
         following = listing.next_page_token
         if not following or (following == token and not entries):
             return Page(entries, None, listing.total_items)
@@ -98,6 +110,18 @@ class Google(Provider):
         below = next((each for each in paging.PAGE_SIZES if each < size), None)
         return Smaller(f"{below}:", anew=True) if below else None
 
+    async def _group_names(self, access_token: str) -> dict[str, str]:
+        """The names of the account's groups; none where Google does not tell them, which is no reason to stop."""
+        try:
+            answer = await self._read_again(
+                access_token, f"{self._people_url}{PATH}", ContactGroups, home=self._people_url
+            )
+        except (TransientError, ThrottledError, TokenRejectedError):
+            raise
+        except ProviderError:
+            return {}
+        return answer.names()
+
     def _refusal(self, reply: Reply) -> ProviderError:
         if reply.status == 400:
             # The lifetime of a page token is undocumented; a dead one is a 400 like any malformed request.
@@ -105,6 +129,18 @@ class Google(Provider):
         if reply.status == 403:
             return _forbidden(detail(reply.body, _ErrorBody).error or _Error(), reply)
         return super()._refusal(reply)
+
+
+class GoogleListing:
+    """The connections of one account, which learns the names of its groups once."""
+
+    def __init__(self, google: Google) -> None:
+        self._google = google
+        self._groups = GroupNames()
+
+    async def page(self, access_token: str, position: str | None) -> Page:
+        """See Google.page."""
+        return await self._google.page(access_token, position, self._groups)
 
 
 def _place(position: str | None) -> tuple[int, str]:

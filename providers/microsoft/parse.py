@@ -3,14 +3,19 @@
 https://learn.microsoft.com/graph/api/resources/contact
 """
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
-from everreach.contacts.contact import Address
+from everreach.contacts.contact import Address, Birthday
+from everreach.contacts.dates import birthday
 from everreach.contacts.page import Entry
 from providers.lenient_json import detail
-from providers.shape import Sent, address, entry, joined, organization
+from providers.shape import Sent, address, entry, joined, name_in_parts, organization
+
+_DAY: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T|$)")
 
 
 class _Email(msgspec.Struct, gc=False, omit_defaults=True):
@@ -47,6 +52,10 @@ class _Contact(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
     company_name: str | None = None
     job_title: str | None = None
     department: str | None = None
+    birthday: str | None = None
+    personal_notes: str | None = None
+    business_home_page: str | None = None
+    categories: list[str | None] | None = None
 
 
 def entry_of(position: str, place: int, sent: msgspec.Raw) -> Entry:
@@ -63,6 +72,18 @@ def entry_of(position: str, place: int, sent: msgspec.Raw) -> Entry:
         phones=_phones(item),
         addresses=_addresses(item),
         organizations=[organization("work", name=item.company_name, title=item.job_title, department=item.department)],
+        name=name_in_parts(
+            prefix=item.title,
+            given=item.given_name,
+            middle=item.middle_name,
+            family=item.surname,
+            suffix=item.generation,
+            nickname=item.nick_name,
+        ),
+        birthday=_birthday(item.birthday) if item.birthday else None,
+        notes=item.personal_notes,
+        urls=(item.business_home_page,) if item.business_home_page else (),
+        labels=item.categories or (),
     )
 
 
@@ -71,6 +92,12 @@ def _names(item: _Contact) -> Iterator[str | None]:
     yield joined(item.title, item.given_name, item.middle_name, item.surname, item.generation)
     yield item.nick_name
     yield item.file_as
+
+
+def _birthday(sent: str) -> Birthday | None:
+    """The day of a moment in UTC, https://learn.microsoft.com/graph/api/resources/contact#properties."""
+    day = _DAY.match(sent)
+    return birthday(int(day[1]), int(day[2]), int(day[3])) if day else None
 
 
 def _phones(item: _Contact) -> list[Sent]:

@@ -30,7 +30,8 @@ from providers.paging import Smaller, listed, unread
 
 _SELECT: Final = (
     "$select=id,parentFolderId,displayName,title,givenName,middleName,surname,generation,nickName,fileAs,emailAddresses,"
-    "mobilePhone,homePhones,businessPhones,homeAddress,businessAddress,otherAddress,companyName,jobTitle,department"
+    "mobilePhone,homePhones,businessPhones,homeAddress,businessAddress,otherAddress,companyName,jobTitle,department,"
+    "birthday,personalNotes,businessHomePage,categories"
 )
 _GRAPH: Final = "https://graph.microsoft.com"
 # An id that does not change when its contact moves to another folder; it has to be asked for on every request.

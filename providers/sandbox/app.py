@@ -3,7 +3,7 @@
 from tornado.web import Application, RequestHandler
 
 from providers.sandbox.control import FaultControl, GrantControl, RevokeControl, StatsControl
-from providers.sandbox.google.service import Connections, Userinfo
+from providers.sandbox.google.service import Connections, Groups, Userinfo
 from providers.sandbox.microsoft.service import Contacts, Folders, Me
 from providers.sandbox.oauth.consent import GoogleAuthorize, MicrosoftAuthorize
 from providers.sandbox.oauth.service import GoogleRevoke, GoogleToken, MicrosoftToken
@@ -18,6 +18,7 @@ _ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (r"/google/revoke", GoogleRevoke),
     (r"/google/oauth2/v2/userinfo", Userinfo),
     (r"/google/v1/people/me/connections", Connections),
+    (r"/google/v1/contactGroups", Groups),
     (r"/microsoft/common/oauth2/v2\.0/authorize", MicrosoftAuthorize),
     (r"/microsoft/common/oauth2/v2\.0/token", MicrosoftToken),
     (r"/microsoft/v1\.0/me", Me),

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-Where = Literal["token", "refresh", "revoke", "userinfo", "folders", "count", "page"]
+Where = Literal["token", "refresh", "revoke", "userinfo", "folders", "groups", "count", "page"]
 Kind = Literal[
     "http_500", "http_503", "html_502", "html_200", "invalid_json", "truncated", "reset", "stall", "slow",
     "status_429", "quota_403", "token_401", "page_token_400", "missing_scope", "invalid_grant", "page_loop",

@@ -4,43 +4,17 @@ Contact i of a book depends on the account's e-mail, the shares and i alone, so 
 it is read, and the same account always owns the same people.
 """
 
-from functools import lru_cache
-from hashlib import blake2b
 from itertools import chain
-from struct import unpack
 
 import msgspec
 
+from providers.sandbox.book import Book, Shares, draws, mark
 from providers.sandbox.names import COMPANIES, CULTURES, EMOJI, TITLES, Culture
 
 _WORDS = 65536
 
-
-class Shares(msgspec.Struct, frozen=True):
-    """How common each peculiarity is: fractions from 0 to 1 of all contacts."""
-
-    no_email: float = 0.06
-    duplicate: float = 0.03
-    """The primary e-mail is that of an earlier contact, in another case or with spaces around it."""
-    company_only: float = 0.04
-    """No person's name at all, only an organization."""
-    primary_not_first: float = 0.1
-    no_canonical_form: float = 0.1
-    several: float = 0.2
-    """More than one e-mail, phone, address or organization; drawn for each of the four on its own."""
-    emoji: float = 0.01
-    profile: float = 0.03
-    """Google has merged a public profile into the contact, so it carries a second name."""
-    child_folders: float = 0.05
-    """Outlook contacts that are filed in folders below the default one; books of 20 or more."""
-
-
-class Book(msgspec.Struct, frozen=True):
-    """One account's address book; `account` is its e-mail in lower case."""
-
-    account: str
-    size: int
-    shares: Shares = Shares()
+LABELS = ("Familie", "Climbing club", "仕事")
+"""What people file their contacts under."""
 
 
 class Phone(msgspec.Struct, frozen=True):
@@ -68,27 +42,13 @@ class Person(msgspec.Struct, frozen=True):
     """Pairs of company and title."""
     birthday: tuple[int, int, int] | None
     """Year (0 when unknown), month, day."""
+    note: str
+    url: str
+    labels: tuple[str, ...]
+    """Groups at Google, categories at Microsoft."""
     profile: bool
     oddity: int
     """From 0 to 65535, for what only one provider knows."""
-
-
-@lru_cache(maxsize=1024)
-def seed(account: str) -> bytes:
-    """16 bytes that stand for the account."""
-    return blake2b(account.encode(), digest_size=16).digest()
-
-
-@lru_cache(maxsize=1024)
-def mark(account: str) -> str:
-    """Six hexadecimal digits that keep the people of two accounts apart when one user imports both."""
-    return seed(account)[:3].hex()
-
-
-def draws(book: Book, index: int) -> tuple[int, ...]:
-    """32 numbers from 0 to 65535, always the same for one contact."""
-    digest = blake2b(index.to_bytes(8, "little"), key=seed(book.account), digest_size=64).digest()
-    return unpack("<32H", digest)
 
 
 def _has_no_email(book: Book, draw: int) -> bool:
@@ -141,6 +101,9 @@ def person(book: Book, index: int) -> Person:
         streets=_streets(culture, words, shares),
         jobs=_jobs(words, shares, company_only),
         birthday=_birthday(words),
+        note="Met at the fair.\nAsk about the house." if words[14] % 12 == 0 else "",
+        url=f"https://people.example/{index}" if words[14] % 20 == 1 else "",
+        labels=(LABELS[words[14] % len(LABELS)],) if words[28] % 8 == 0 else (),
         profile=not company_only and words[23] < shares.profile * _WORDS,
         oddity=words[25],
     )

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from secrets import token_bytes
 
+from providers.sandbox.book import Book, Shares
 from providers.sandbox.faults import Faults
 from providers.sandbox.oauth.grants import Client, Grant, Grants, Tokens
 from providers.sandbox.oauth.scopes import DEFAULT, granted
 from providers.sandbox.pages import PageCache
-from providers.sandbox.people import Book, Shares
 from providers.sandbox.stats import Stats
 
 CLIENTS = {

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everreach.contacts.contact import Contact
+from everreach.contacts.dates import birthday
 from everreach.contacts.emails import email_key
 from everreach.contacts.page import Entry
-from everreach.contacts.texts import TEXT_LIMIT
-from providers.shape import ITEMS_LIMIT, Sent, address, entry, joined, organization
+from everreach.contacts.texts import NOTES_LIMIT, TEXT_LIMIT
+from providers.shape import ITEMS_LIMIT, Sent, address, entry, joined, name_in_parts, organization
 
 DN = "/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=1f-ada"
 NOTHING: Any = {"names": (), "emails": (), "phones": (), "addresses": (), "organizations": ()}
@@ -212,3 +213,27 @@ def test_no_phone_that_is_not_blank_is_lost(values: list[tuple[str, str | None]]
     one = made(phones=[phone(value, canonical) for value, canonical in values])
     assert [number["primary"] for number in one["phones"]] == [place == 0 for place in range(len(one["phones"]))]
     assert {canonical for _, canonical in values if canonical} == {n["e164"] for n in one["phones"] if "e164" in n}
+
+
+def test_what_may_be_absent_is_there_only_where_there_is_something_to_say() -> None:
+    wide = made(
+        name=name_in_parts(given=" Ada ", family="King", middle=" ", suffix=None),
+        birthday=birthday(0, 12, 10),
+        notes=" Met in\nTurin \x00",
+        urls=["https://ada.example", None, " ", "https://ada.example"],
+        labels=["Family", " Family", "Maths"],
+    )
+    assert {key: wide.get(key) for key in ("name", "birthday", "notes", "urls", "labels")} == {
+        "name": {"given": "Ada", "family": "King"},
+        "birthday": {"month": 12, "day": 10},
+        "notes": "Met in\nTurin",
+        "urls": ["https://ada.example"],
+        "labels": ["Family", "Maths"],
+    }
+    blank = made(name=name_in_parts(given=" "), birthday=birthday(1985, 2, 30), notes="\u3164", urls=[" "], labels=[""])
+    assert blank == made()
+
+
+def test_notes_may_be_longer_than_any_other_text() -> None:
+    assert len(made(notes="a" * 10 * TEXT_LIMIT)["notes"]) == 10 * TEXT_LIMIT
+    assert len(made(notes="a" * 2 * NOTES_LIMIT)["notes"]) == NOTES_LIMIT

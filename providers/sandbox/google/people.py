@@ -5,7 +5,7 @@ https://developers.google.com/people/api/rest/v1/people#Person
 
 from collections.abc import Callable, Iterable, Mapping
 
-from providers.sandbox.people import Person, Phone
+from providers.sandbox.people import LABELS, Person, Phone
 
 Item = dict[str, object]
 
@@ -126,13 +126,43 @@ def _photos(person: Person, source: Item) -> list[Item]:
     return [{"metadata": _about(source, primary=True), "url": url, "default": True}]
 
 
-def _memberships(_person: Person, source: Item) -> list[Item]:
-    group = {"contactGroupId": "myContacts", "contactGroupResourceName": "contactGroups/myContacts"}
-    return [{"metadata": {"source": source}, "contactGroupMembership": group}]
+def _notes(person: Person, source: Item) -> list[Item]:
+    about: Item = {"metadata": _about(source, primary=True), "contentType": "TEXT_PLAIN"}
+    return [about | {"value": person.note}] if person.note else []
+
+
+def _urls(person: Person, source: Item) -> list[Item]:
+    about: Item = {"metadata": _about(source, primary=True), "type": "homePage", "formattedType": "Home Page"}
+    return [about | {"value": person.url}] if person.url else []
+
+
+def _memberships(person: Person, source: Item) -> list[Item]:
+    groups = ("myContacts", *map(group_id, person.labels))
+    return [{"metadata": {"source": source}, "contactGroupMembership": _membership(group)} for group in groups]
+
+
+def _membership(group: str) -> Item:
+    return {"contactGroupId": group, "contactGroupResourceName": f"contactGroups/{group}"}
+
+
+def group_id(label: str) -> str:
+    """The id of the group that an account has for a label."""
+    return label.encode().hex()
+
+
+def contact_groups() -> list[Item]:
+    """The groups of every account: the person's own, and some of Google's."""
+    own = [{**_group(group_id(label), label), "groupType": "USER_CONTACT_GROUP"} for label in LABELS]
+    return [*({**_group(name, name), "groupType": "SYSTEM_CONTACT_GROUP"} for name in ("myContacts", "starred")), *own]
+
+
+def _group(group: str, name: str) -> Item:
+    return {"resourceName": f"contactGroups/{group}", "name": name, "formattedName": name}
 
 
 _BUILDERS: Mapping[str, Callable[[Person, Item], object]] = {
     "addresses": _addresses,
+    "biographies": _notes,
     "birthdays": _birthdays,
     "emailAddresses": _emails,
     "memberships": _memberships,
@@ -141,4 +171,5 @@ _BUILDERS: Mapping[str, Callable[[Person, Item], object]] = {
     "organizations": _organizations,
     "phoneNumbers": _phones,
     "photos": _photos,
+    "urls": _urls,
 }

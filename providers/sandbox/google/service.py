@@ -11,14 +11,15 @@ from hashlib import blake2b
 
 import msgspec
 
+from providers.sandbox.book import seed
 from providers.sandbox.endpoint import Endpoint
 from providers.sandbox.faults import Spot
 from providers.sandbox.google import errors
-from providers.sandbox.google.people import FIELDS, connection
+from providers.sandbox.google.people import FIELDS, connection, contact_groups
 from providers.sandbox.listing import Shaping, Turn, onward, page_number, poisoned, span, tampered
 from providers.sandbox.oauth.grants import Grant
 from providers.sandbox.oauth.scopes import GOOGLE, covers_contacts
-from providers.sandbox.people import person, seed
+from providers.sandbox.people import person
 
 _MOST = 1000
 _UNBOUND = {"pageToken", "fields", "alt", "prettyPrint", "quotaUser", "key", "access_token", "$.xgafv"}
@@ -55,6 +56,21 @@ class Userinfo(GoogleEndpoint):
         if f"{GOOGLE}userinfo.profile" in grant.scopes:
             found["name"] = grant.account.partition("@")[0].replace(".", " ").title()
         self.answer(found | {"picture": "https://lh3.googleusercontent.example/a/default=s96-c"})
+
+
+class Groups(GoogleEndpoint):
+    """`GET`, the groups of the account."""
+
+    route = "groups"
+
+    async def get(self) -> None:
+        """All of them on one page."""
+        grant = self.caller()
+        await self.face(Spot(self.provider, "groups", grant.account))
+        if not covers_contacts(grant.scopes):
+            raise errors.scope_missing()
+        groups = contact_groups()
+        self.answer({"contactGroups": groups, "totalItems": len(groups)})
 
 
 class Connections(GoogleEndpoint):

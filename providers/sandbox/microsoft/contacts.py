@@ -5,8 +5,9 @@ https://learn.microsoft.com/graph/api/resources/contact
 
 from collections.abc import Iterable
 
+from providers.sandbox.book import seed
 from providers.sandbox.microsoft.folders import item_id
-from providers.sandbox.people import Person, seed
+from providers.sandbox.people import Person
 
 Item = dict[str, object]
 
@@ -70,6 +71,7 @@ def _reach(person: Person) -> Item:
     for name, street in zip(("homeAddress", "businessAddress"), person.streets, strict=False):
         culture = person.culture
         found[name] = {"street": street, "city": culture.city, "countryOrRegion": culture.country, "postalCode": ""}
+    found |= {"personalNotes": person.note, "businessHomePage": person.url or None, "categories": list(person.labels)}
     if person.birthday:
         year, month, day = person.birthday
         found["birthday"] = f"{year or 1604}-{month:02}-{day:02}T11:59:00Z"

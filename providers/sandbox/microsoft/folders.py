@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from providers.sandbox.people import Book, seed
+from providers.sandbox.book import Book, seed
 
 SMALL = 20
 """Books with fewer contacts have all of them in the default folder."""

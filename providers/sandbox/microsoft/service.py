@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from providers.sandbox.book import Book
 from providers.sandbox.endpoint import Endpoint
 from providers.sandbox.faults import Spot, Where
 from providers.sandbox.listing import Shaping, Turn, onward, page_number, poisoned, span, tampered
@@ -19,7 +20,7 @@ from providers.sandbox.microsoft.contacts import PROPERTIES, contact, profile
 from providers.sandbox.microsoft.folders import Folder, folders
 from providers.sandbox.oauth.grants import Grant
 from providers.sandbox.oauth.scopes import covers_contacts, short
-from providers.sandbox.people import Book, person
+from providers.sandbox.people import person
 
 _MOST = 1000
 _HOP = "$skiptoken"

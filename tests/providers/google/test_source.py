@@ -61,6 +61,7 @@ class TestGoogle(ProviderContract):
             }
         ],
         "organizations": [{"type": "work", "name": "Ex Ltd", "title": "Analyst", "department": "Engines"}],
+        "name": {"given": "Ada", "family": "King", "nickname": "Countess"},
     }
     refusals = recorded("google_errors")
 

@@ -58,6 +58,7 @@ class TestMicrosoft(ProviderContract):
         ],
         "addresses": [{"type": "work", "street": "1 A St", "city": "London", "postal_code": "N1", "country": "UK"}],
         "organizations": [{"type": "work", "name": "Ex Ltd", "title": "Analyst"}],
+        "name": {"given": "Ada", "family": "King"},
     }
     refusals = recorded("graph_errors")
 

@@ -4,7 +4,8 @@ import unicodedata
 import pytest
 
 from providers.sandbox.app import Sandbox
-from providers.sandbox.people import Book, Shares, expected, original, person
+from providers.sandbox.book import Book, Shares
+from providers.sandbox.people import expected, original, person
 
 BOOK = Book("ada@sandbox.example", 4000)
 

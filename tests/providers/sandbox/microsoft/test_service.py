@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from providers.sandbox.app import Sandbox
-from providers.sandbox.people import Shares, expected
+from providers.sandbox.book import Shares
+from providers.sandbox.people import expected
 from tests.providers.sandbox.browser import ACCOUNT, Get, json
 
 pytestmark = pytest.mark.gen_test
