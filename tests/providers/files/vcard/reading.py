@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from everreach.contacts.page import Entry
+from providers.files.vcard import cards as reader_module
 from providers.files.vcard.card import Card
-from providers.files.vcard.cards import CardReader
+from providers.files.vcard.cards import BLOCK, CardReader
 from providers.files.vcard.contact import entry_of, wider_of
 from providers.files.vcard.overview import Overview, Surveyor
 from providers.files.vcard.properties import properties_of
@@ -14,10 +17,12 @@ WRITTEN = Path(__file__).parent / "written"
 
 
 def cards(data: bytes, size: int | None = None, **begin: Any) -> list[Card]:
-    """The cards of a file that comes in pieces of that size; at once without one."""
+    """The cards of a file, at once or in pieces of that size, each of which is read at once."""
     reader = CardReader(**begin)
-    size = size or len(data) or 1
-    found = [card for place in range(0, len(data), size) for card in reader.feed(data[place : place + size])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader_module, "BLOCK", min(size or BLOCK, BLOCK))
+        size = size or len(data) or 1
+        found = [card for place in range(0, len(data), size) for card in reader.feed(data[place : place + size])]
     return found + reader.finish()
 
 
