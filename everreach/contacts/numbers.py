@@ -38,9 +38,8 @@ def certain(phone: Phone, region: str | None) -> str | None:
 
 def is_mobile(phone: Phone, number: str) -> bool:
     """Whether a number that is certain is one person's, as far as that can be told."""
-    return (
-        phone["type"] == "mobile" or phonenumbers.number_type(phonenumbers.parse(number.partition(";")[0])) in _MOBILE
-    )
+    plain = phonenumbers.parse(number.partition(";")[0])
+    return phone["type"] == "mobile" or phonenumbers.number_type(plain) in _MOBILE
 
 
 def home_of(phone: Phone) -> str | None:
