@@ -46,6 +46,7 @@ DOORS = {
     "markdown_it": ("handlers.docs",),
     "regex": ("everreach.contacts.texts",),
     "idna": ("everreach.contacts.emails",),
+    "phonenumbers": ("everreach.contacts.numbers",),
     "charset_normalizer": ("providers.files.encoding",),
     "limits": ("everreach.config", "everreach.setting_types", "storage.rate_limits"),
     "python_multipart": ("handlers.multipart",),

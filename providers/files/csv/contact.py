@@ -1,23 +1,18 @@
 """The contact in a row, by the fields of its columns: compiled once for a file, since a file has a million rows."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Final
 
-import msgspec
-
-from everreach.contacts.contact import Address, Organization
+from everreach.contacts.contact import Address, Birthday, Organization
 from everreach.contacts.page import Entry
-from everreach.contacts.texts import lines, text
+from everreach.contacts.texts import text
 from providers.files.csv.birthday import birthday_of
+from providers.files.csv.cells import SEVERAL, kind_of, plain
 from providers.files.csv.headers import Meaning, meaning
-from providers.files.csv.rows import Row
-from providers.shape import Sent, address, entry, joined, organization
+from providers.files.csv.layout import Values, columns_of, filled, groups_of, values_of
+from providers.files.csv.row import Row
+from providers.shape import Sent, address, entry, joined, name_in_parts, organization
 
-_SEVERAL: Final = ":::"
-_FORMULA: Final = re.compile(r'=\s*"(.*)"\s*', re.DOTALL)
-_GUARDED: Final = ("'=", "'+", "'-", "'@", "'\t", "'\r")
 _NAME: Final = ("prefix", "given", "middle", "family", "suffix", "nickname")
 _SHOWN: Final = _NAME[:-1]
 # Titles are part of a name that is shown, but nobody is listed under Mrs.
@@ -25,26 +20,7 @@ _SALUTATIONS: Final = frozenset(
     {"mr", "mrs", "ms", "miss", "mx", "herr", "frau", "hr", "fr", "m", "mme", "mlle", "monsieur", "madame"}
     | {"sr", "sra", "srta", "señor", "señora", "sig", "signor", "signora", "dhr", "mevr", "mw", "pan", "pani"}
 )
-# What Exchange calls the kinds of its addresses.
-_NO_KINDS: Final = frozenset({"", "smtp", "ex"})
 _OF_EVERYBODY: Final = frozenset({"mycontacts", "my contacts"})
-
-
-class _Value(msgspec.Struct, gc=False):
-    """A column of e-mails, phones or web addresses: its type, and the columns that say its type or stand beside it."""
-
-    index: int
-    type: str | None
-    kind: int | None = None
-    beside: int | None = None
-
-
-class _Group(msgspec.Struct, gc=False):
-    """The columns of one address or organization, and the part that each is: several of one part are its lines."""
-
-    type: str | None
-    kind: int | None
-    columns: list[tuple[int, str]]
 
 
 class RowShaper:
@@ -56,20 +32,19 @@ class RowShaper:
         meanings = {index: found for index, name in enumerate(names) if (found := meaning(name))}
         by_role = {(found.field, found.number): index for index, found in meanings.items()}
 
-        def values(field: str) -> list[_Value]:
-            return [_value(index, name, meanings.get(index), by_role) for index, name in _of(fields, field)]
+        def values(field: str) -> list[Values]:
+            return [values_of(index, name, meanings.get(index), by_role) for index, name in columns_of(fields, field)]
 
         self._emails, self._phones = values("email"), values("phone")
-        self._urls = [index for index, _ in _of(fields, "urls")]
-        self._labels = [index for index, _ in _of(fields, "labels")]
-        self._notes = [(index, _title(index, names, meanings)) for index, _ in _of(fields, "notes")]
+        self._urls = [index for index, _ in columns_of(fields, "urls")]
+        self._labels = [index for index, _ in columns_of(fields, "labels")]
+        self._notes = [(index, _title(index, names, meanings)) for index, _ in columns_of(fields, "notes")]
         self._addresses, self._firms = (
-            _groups(_of(fields, name), meanings, by_role) for name in ("address", "organization")
+            groups_of(columns_of(fields, name), meanings, by_role) for name in ("address", "organization")
         )
         single = {field: index for index, field in fields.items()}
         self._display, self._birthday = single.get("display_name"), single.get("birthday")
         self._name = [(part, single[f"name.{part}"]) for part in _NAME if f"name.{part}" in single]
-        self._more = bool(self._name or self._notes or self._urls or self._labels or self._birthday is not None)
 
     def entry(self, row: Row) -> Entry:
         """The entry for a row: its contact, or why it has none."""
@@ -80,7 +55,7 @@ class RowShaper:
         if len(cells) < self._width:
             cells = cells + [""] * (self._width - len(cells))
         name = {part: plain(value) for part, index in self._name if (value := cells[index])}
-        made = entry(
+        return entry(
             f"r{row.number}",
             None,
             raw,
@@ -90,10 +65,12 @@ class RowShaper:
             phones=self._sent(self._phones, cells),
             addresses=self._address(cells) if self._addresses else (),
             organizations=self._organization(cells) if self._firms else (),
+            name=name_in_parts(**name) if name else None,
+            birthday=self._born(cells) if self._birthday is not None else None,
+            notes="\n".join(self._noted(cells)) if self._notes or len(cells) > self._width else None,
+            urls=_each(cells, self._urls, SEVERAL) if self._urls else (),
+            labels=_memberships(cells, self._labels) if self._labels else (),
         )
-        if made.contact is not None and (self._more or len(cells) > self._width):
-            cast("dict[str, Any]", made.contact).update(self._further(cells, name))
-        return made
 
     def _names(self, cells: Sequence[str], name: Mapping[str, str]) -> Iterator[str]:
         if self._display is not None and cells[self._display]:
@@ -103,7 +80,7 @@ class RowShaper:
             yield joined(*shown)
             yield name.get("nickname", "")
 
-    def _sent(self, columns: Sequence[_Value], cells: Sequence[str]) -> list[Sent]:
+    def _sent(self, columns: Sequence[Values], cells: Sequence[str]) -> list[Sent]:
         """The values with their types, those first that Google has starred."""
         found: list[Sent] = []
         starred = 0
@@ -112,33 +89,24 @@ class RowShaper:
                 label, first = kind_of(cells[column.kind]) if column.kind is not None else (column.type, False)
                 beside = cells[column.beside] if column.beside is not None else None
                 value = plain(cell) if cell[0] in "'=" else cell
-                if not first and _SEVERAL not in value:
+                if not first and SEVERAL not in value:
                     found.append((value, beside, label or column.type))
                     continue
-                sent = [(each, beside, label or column.type) for each in value.split(_SEVERAL)]
+                sent = [(each, beside, label or column.type) for each in value.split(SEVERAL)]
                 place = starred if first else len(found)
                 found[place:place] = sent
                 starred += len(sent) if first else 0
         return found
 
     def _address(self, cells: Sequence[str]) -> list[Address | None]:
-        return [address(type_, **parts) for type_, parts in _filled(self._addresses, cells)]
+        return [address(type_, **parts) for type_, parts in filled(self._addresses, cells)]
 
     def _organization(self, cells: Sequence[str]) -> list[Organization | None]:
-        return [organization(type_, **parts) for type_, parts in _filled(self._firms, cells)]
+        return [organization(type_, **parts) for type_, parts in filled(self._firms, cells)]
 
-    def _further(self, cells: Sequence[str], name: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-        """What a contact has only where there is something to say."""
-        if parts := {part: cleaned for part, value in name.items() if (cleaned := text(value))}:
-            yield "name", parts
-        if self._birthday is not None and cells[self._birthday] and (day := birthday_of(plain(cells[self._birthday]))):
-            yield "birthday", day
-        if notes := lines("\n".join(self._noted(cells))):
-            yield "notes", notes
-        if self._urls and (urls := list(dict.fromkeys(_each(cells, self._urls, _SEVERAL)))):
-            yield "urls", urls
-        if self._labels and (labels := list(dict.fromkeys(_memberships(cells, self._labels)))):
-            yield "labels", labels
+    def _born(self, cells: Sequence[str]) -> Birthday | None:
+        cell = cells[self._birthday] if self._birthday is not None else ""
+        return birthday_of(plain(cell)) if cell else None
 
     def _noted(self, cells: Sequence[str]) -> Iterator[str]:
         for index, title in self._notes:
@@ -147,82 +115,8 @@ class RowShaper:
         yield from filter(None, cells[self._width :])
 
 
-def plain(cell: str) -> str:
-    """The cell as it was meant: without what keeps a spreadsheet from reading it as a formula."""
-    if cell[0] == "'" and cell.startswith(_GUARDED):
-        return cell[1:]
-    if cell[0] == "=" and (formula := _FORMULA.fullmatch(cell)):
-        return formula[1].replace('""', '"')
-    return cell
-
-
-@lru_cache(maxsize=1000)
-def kind_of(label: str) -> tuple[str | None, bool]:
-    """The type that a label means, and whether it is starred as the primary: `* Home`."""
-    shown = label.strip()
-    kind = shown.removeprefix("*").strip().lower()
-    return None if kind in _NO_KINDS else kind, shown.startswith("*")
-
-
 def _is_salutation(part: str, value: str) -> bool:
     return part == "prefix" and value.strip().rstrip(".").lower() in _SALUTATIONS
-
-
-def _of(fields: Mapping[int, str], base: str) -> list[tuple[int, str]]:
-    """The columns of a field and of what belongs to it, in their order."""
-    return sorted((index, field) for index, field in fields.items() if field.partition(".")[0] == base)
-
-
-def _value(index: int, field: str, header: Meaning | None, by_role: Mapping[tuple[str, int], int]) -> _Value:
-    base, _, type_ = field.partition(".")
-    number = header.number if header and header.field.startswith(base) else None
-    if number is None:
-        return _Value(index, type_ or None)
-    return _Value(index, type_ or None, by_role.get((f"kind:{base}", number)), by_role.get((f"beside:{base}", number)))
-
-
-def _groups(
-    columns: Iterable[tuple[int, str]], meanings: Mapping[int, Meaning], by_role: Mapping[tuple[str, int], int]
-) -> list[_Group]:
-    """The addresses or organizations that the columns make. A part that comes again begins another one.
-
-    But where it comes again beside itself (`Home Street`, `Home Street 2`) these are the lines of one.
-    """
-    groups: list[_Group] = []
-    current: dict[str, _Group] = {}
-    for index, field in columns:
-        base, *type_, part = field.split(".")
-        kind = type_[0] if type_ else ""
-        group = current.get(kind)
-        lines_of_one = kind and group and group.columns[-1] == (index - 1, part)
-        if group is None or (any(part == other for _, other in group.columns) and not lines_of_one):
-            number = meanings[index].number if index in meanings else 0
-            group = current[kind] = _Group(kind or None, by_role.get((f"kind:{base}", number)), [])
-            groups.append(group)
-        group.columns.append((index, part))
-    return groups
-
-
-def _filled(groups: Iterable[_Group], cells: Sequence[str]) -> Iterator[tuple[str | None, dict[str, str]]]:
-    """The types and parts of the groups that have any; several where cells hold several."""
-    for group in groups:
-        parts: dict[str, str] = {}
-        for index, part in group.columns:
-            if cell := cells[index]:
-                value = plain(cell) if cell[0] in "'=" else cell
-                parts[part] = f"{parts[part]}\n{value}" if part in parts else value
-        if parts:
-            type_ = (group.kind is not None and kind_of(cells[group.kind])[0]) or group.type
-            if any(_SEVERAL in value for value in parts.values()):
-                yield from ((type_, each) for each in _split(parts))
-            else:
-                yield type_, parts
-
-
-def _split(parts: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    split = {part: value.split(_SEVERAL) for part, value in parts.items()}
-    for number in range(max(map(len, split.values()))):
-        yield {part: each[number] for part, each in split.items() if number < len(each)}
 
 
 def _each(cells: Sequence[str], indexes: Iterable[int], separator: str) -> Iterator[str]:
@@ -234,7 +128,7 @@ def _each(cells: Sequence[str], indexes: Iterable[int], separator: str) -> Itera
 def _memberships(cells: Sequence[str], indexes: Iterable[int]) -> Iterator[str]:
     """The names of groups; not of the one that everybody is in."""
     for index in indexes:
-        separator = _SEVERAL if _SEVERAL in cells[index] else ";"
+        separator = SEVERAL if SEVERAL in cells[index] else ";"
         for label in _each(cells, (index,), separator):
             name = label.removeprefix("*").strip()
             if name and name.lower() not in _OF_EVERYBODY:

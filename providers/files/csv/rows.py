@@ -9,11 +9,10 @@ import csv
 from bisect import bisect_left
 from typing import Final
 
-import msgspec
-
 from providers.files.csv.dialect import Dialect
 from providers.files.csv.lines import Lines, last_line_end, text_of, width, without_zeros
 from providers.files.csv.records import CELL_LIMIT, COLUMNS_LIMIT, LINE_END, ROW_LIMIT, Record, Scanner
+from providers.files.csv.row import UNCLOSED, PassedOver, Row, too_long
 from providers.files.encoding import UTF_16, codec_of
 
 BLOCK: Final = 32 * 1024
@@ -21,31 +20,6 @@ BLOCK: Final = 32 * 1024
 
 _SHOWN: Final = 1000
 _ENOUGH: Final = ROW_LIMIT + 4  # A record that is not too long has ended here, whatever follows it.
-_UNCLOSED: Final = "A quote that is never closed was taken as closed at the end of its line."
-
-
-class Row(msgspec.Struct, gc=False):
-    """One record: its number (1 is the first), the byte where it begins and the one where the next does, its cells.
-
-    `failure` is why it could not be read, and begins with `too_long`; the only cell is then its first line, cut.
-    Reading can go on at `next` and `number`, with equal rows.
-    """
-
-    number: int
-    offset: int
-    next: int
-    cells: list[str]
-    failure: str | None = None
-    warning: str | None = None
-
-
-class _TooLong(msgspec.Struct, gc=False):
-    """A record that is passed over: where it began, its first line, whether a cell is open and may have line ends."""
-
-    offset: int
-    line: str
-    open: bool
-    one_line: bool
 
 
 class RowReader:
@@ -69,7 +43,7 @@ class RowReader:
         self._waiting: list[bytes] = []
         self._needed = BLOCK
         self._data = b""
-        self._over: _TooLong | None = None
+        self._over: PassedOver | None = None
         self._rows: list[Row] = []
 
     def feed(self, piece: bytes) -> list[Row]:
@@ -173,11 +147,11 @@ class RowReader:
             self._ahead -= 1
         elif any(cell.strip(b"\0") for cell in record.cells):
             self._number += 1
-            if failure := _too_long(record, data):
+            if failure := too_long(record, data):
                 self._rows.append(self._failed(offset, self._line(data), failure))
             else:
                 cells = [text_of(cell, self._codec) for cell in record.cells]
-                warning = _UNCLOSED if record.unclosed else None
+                warning = UNCLOSED if record.unclosed else None
                 self._rows.append(Row(self._number, offset, self._offset, cells, None, warning))
 
     def _failed(self, offset: int, line: str, what: str) -> Row:
@@ -193,11 +167,11 @@ class RowReader:
             after -= 1
         passed = data[place:after]
         one_line = LINE_END.search(passed) is None
-        self._over = _TooLong(self._offset, self._line(passed), passed.count(b'"') % 2 == 1, one_line)
+        self._over = PassedOver(self._offset, self._line(passed), passed.count(b'"') % 2 == 1, one_line)
         self._offset += width(passed, self._wide)
         return after
 
-    def _pass_over(self, over: _TooLong, data: bytes, place: int, *, ended: bool) -> tuple[int, bool]:
+    def _pass_over(self, over: PassedOver, data: bytes, place: int, *, ended: bool) -> tuple[int, bool]:
         """Go to the end of a record that is too long: its line's, or that of the cell which holds line ends."""
         while True:
             found = LINE_END.search(data, place)
@@ -212,21 +186,10 @@ class RowReader:
                 self._end_of_too_long(over)
                 return place, False
 
-    def _end_of_too_long(self, over: _TooLong) -> None:
+    def _end_of_too_long(self, over: PassedOver) -> None:
         self._over = None
         if self._ahead:
             self._ahead -= 1
             return
         self._number += 1
         self._rows.append(self._failed(over.offset, over.line, f"more than {ROW_LIMIT // 1024} KiB"))
-
-
-def _too_long(record: Record, data: bytes) -> str | None:
-    if len(data) > ROW_LIMIT:
-        return f"more than {ROW_LIMIT // 1024} KiB"
-    if record.columns > COLUMNS_LIMIT:
-        return f"{record.columns} columns; {COLUMNS_LIMIT} are the most"
-    longest = max(record.cells, key=len)
-    if len(longest) > CELL_LIMIT:
-        return f"more than {CELL_LIMIT // 1024} KiB in column {record.cells.index(longest) + 1}"
-    return None

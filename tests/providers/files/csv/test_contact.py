@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.files.csv.contact import RowShaper, plain
+from providers.files.csv.cells import plain
+from providers.files.csv.contact import RowShaper
 from providers.files.csv.mapping import is_field
-from providers.files.csv.rows import Row
+from providers.files.csv.row import Row
 from tests.providers.files.csv.reading import BOOKS, book, contacts, entries
 
 # ruff: noqa: RUF001 - Letters of many scripts are what this is about.

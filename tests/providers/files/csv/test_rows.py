@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from providers.files.csv.dialect import Dialect
-from providers.files.csv.rows import BLOCK, Row, RowReader
+from providers.files.csv.row import Row
+from providers.files.csv.rows import BLOCK, RowReader
 
 THREE = Dialect(width=3)
 MIB = 1024 * 1024
@@ -146,8 +147,9 @@ def test_an_encoding_that_no_text_is_in_is_refused() -> None:
 def small_limits(block: int) -> Iterator[None]:
     """Limits that the files here reach, and blocks whose edges fall everywhere."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, limit in {"rows.CELL_LIMIT": 12, "records.CELL_LIMIT": 12, "rows.ROW_LIMIT": 30}.items():
-            patch.setattr(f"providers.files.csv.{name}", limit)
+        for module in ("rows", "row", "records"):
+            patch.setattr(f"providers.files.csv.{module}.CELL_LIMIT", 12)
+            patch.setattr(f"providers.files.csv.{module}.ROW_LIMIT", 30)
         patch.setattr("providers.files.csv.rows._ENOUGH", 34)
         patch.setattr("providers.files.csv.rows.BLOCK", block)
         yield
