@@ -172,9 +172,9 @@ class IncomingFileHandler(BaseHandler):
         if leaving is None:
             return
         self._expect(None)
-        if self.reception and not self._kept:
-            leaving.push_async_callback(self.reception.discard)
         self.services.tasks.start(leaving.aclose(), "end of an upload")
+        if self.reception and not self._kept:
+            self.services.tasks.start(self.reception.discard(), "deletion of an upload")
 
     @property
     def _most(self) -> int:
