@@ -12,7 +12,8 @@ from everreach.jobs.options import Reading
 from providers.base import Account
 from providers.files.csv.contact import RowShaper
 from providers.files.csv.dialect import Dialect
-from providers.files.csv.rows import Row, RowReader
+from providers.files.csv.row import Row
+from providers.files.csv.rows import RowReader
 from providers.paging import Smaller
 from storage.files.uploads import PIECE_BYTES, Upload, UploadStore
 
