@@ -8,6 +8,7 @@ from everreach.errors import ConflictError
 from everreach.jobs.job import Job
 from everreach.jobs.options import Options
 from everreach.uploads.first_look import FileWatch, Seen, Ways, look
+from everreach.uploads.open_cards import stored
 from everreach.uploads.reception import Reception
 from storage.files.uploads import Upload, UploadStore
 from storage.jobs import JobStore
@@ -27,7 +28,10 @@ class Files:
         head = await self._uploads.piece(file.upload, 0)
         # An encoding that has to be guessed may take a tenth of a second.
         encoding = await asyncio.to_thread(seen_by.encoding)
-        seen = look(head, file.size, encoding, seen_by.cards)
+        overview = seen_by.overview()
+        seen = look(head, file.size, encoding, seen_by.records)
+        if seen.provider == "vcard":
+            await self._uploads.note(file.upload, stored(overview))
         await self._jobs.receive(*file.upload, provider=seen.provider, name=name, reading=seen.reading, options=options)
         return seen
 

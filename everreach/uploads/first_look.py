@@ -14,10 +14,13 @@ from providers.files.csv.mapping import mapped
 from providers.files.csv.rows import RowReader
 from providers.files.encoding import EncodingWatch, codec_of
 from providers.files.kind import OTHERS, kind_of
+from providers.files.vcard.card import Card
+from providers.files.vcard.cards import CardReader
+from providers.files.vcard.overview import Overview, Surveyor
 
 _BEGIN: Final = b"BEGIN:VCARD"
 _DELIMITER: Final = re.compile(r"[\t!#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]")
-_MAGIC_BYTES: Final = 16
+_HEAD_BYTES: Final = 4096  # Among these a file of cards has its first.
 
 _NO_RECORD: Final = "The file has no row with a contact in it."
 _NO_COLUMNS: Final = "A vCard has no columns to be named."
@@ -50,28 +53,44 @@ class Seen(NamedTuple):
 
 
 class FileWatch:
-    """Sees a file go by while it is stored, for what only all of it tells: its encoding, and how many cards begin."""
+    """Sees a file go by while it is stored, for what only all of it tells: its encoding, and what its cards say."""
 
     def __init__(self) -> None:
         self._encoding = EncodingWatch()
-        self._begin = self._end = b""
-        self.cards = 0
+        self._head = b""
+        self._cards: CardReader | None = None
+        self._surveyor: Surveyor | None = None
+        self.records = 0
+        """Cards that are records, known at the end."""
 
     def see(self, data: bytes) -> None:
         """See the next bytes of the file. Raises UnsupportedFileError as soon as they are known for another kind's."""
-        if len(self._begin) < _MAGIC_BYTES:
-            self._begin = (self._begin + data)[:_MAGIC_BYTES]
-            if self._begin.startswith(OTHERS):
-                raise UnsupportedFileError
         self._encoding.feed(data)
-        # In UTF-16 every other byte is a zero.
-        plain = self._end + (data.replace(b"\0", b"") if b"\0" in data else data).upper()
-        self.cards += plain.count(_BEGIN)
-        self._end = plain[1 - len(_BEGIN) :]
+        if self._cards:
+            self._survey(self._cards.feed(data))
+        elif len(self._head) < _HEAD_BYTES:
+            self._head += data
+            if self._head.startswith(OTHERS):
+                raise UnsupportedFileError
+            # In UTF-16 every other byte is a zero.
+            if _BEGIN in self._head.replace(b"\0", b"").upper():
+                self._cards, self._surveyor = CardReader(), Surveyor()
+                self._survey(self._cards.feed(self._head))
 
     def encoding(self) -> str:
         """By its name at IANA. Ask once, at the end."""
         return self._encoding.result()
+
+    def overview(self) -> Overview:
+        """What all cards say together. Ask once, at the end."""
+        if self._cards:
+            self._survey(self._cards.finish())
+        return self._surveyor.result() if self._surveyor else Overview()
+
+    def _survey(self, cards: Sequence[Card]) -> None:
+        self.records += sum(not card.group for card in cards)
+        if self._surveyor:
+            self._surveyor.see(cards)
 
 
 def look(head: bytes, size: int, encoding: str, cards: int, ways: Ways = AS_SEEN) -> Seen:

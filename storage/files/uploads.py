@@ -71,6 +71,21 @@ class UploadStore:
         """Touch: more is coming, though no piece is whole yet. Raises FileGoneError where the upload was given up."""
         await self._sign(upload, 0, SILENCE_SECONDS)
 
+    @prompt
+    async def note(self, upload: Upload, overview: Document) -> None:
+        """Note: what only the whole file says stands beside it. Raises FileGoneError where the upload was given up."""
+        noted = await self._uploads.update_one(_of(upload), quietly({"overview": overview}))
+        if not noted.matched_count:
+            raise FileGoneError
+
+    @translated
+    async def overview(self, upload: Upload) -> Document:
+        """What note() was given; nothing where it was given nothing. Raises FileGoneError."""
+        found = await self._uploads.find_one(_of(upload), ["overview"])
+        if found is None:
+            raise FileGoneError
+        return dict(found.get("overview") or {})
+
     @translated
     async def piece(self, upload: Upload, n: int) -> bytes:
         """The piece. Raises FileGoneError where it is not there (any more)."""

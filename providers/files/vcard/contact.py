@@ -4,9 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
-from everreach.contacts.contact import Address, Organization
+from everreach.contacts.contact import Address, Birthday, Organization
 from everreach.contacts.page import Entry
 from providers.files.vcard.card import Card
 from providers.files.vcard.charsets import WESTERN
@@ -15,7 +13,7 @@ from providers.files.vcard.kinds import kind_of_label
 from providers.files.vcard.overview import Overview, member_key, uid_of
 from providers.files.vcard.properties import Head, Properties, properties_of
 from providers.files.vcard.values import items, parts, raw_parts, unescaped
-from providers.shape import Sent, address, entry, joined, organization
+from providers.shape import Sent, address, entry, joined, name_in_parts, organization
 
 _SAYING: Final = frozenset(
     {"FN", "N", "NICKNAME", "EMAIL", "TEL", "ADR", "LABEL", "ORG", "TITLE", "ROLE", "BDAY", "NOTE", "URL", "CATEGORIES"}
@@ -25,20 +23,6 @@ _LIST: Final = re.compile(r",(?! )")
 _NUMBERED: Final = re.compile(r"r[0-9]+")
 _EVERYBODY: Final = "mycontacts"  # Google's export says of each contact that it is one.
 _NONE_KNOWN: Final = Overview()
-
-
-class Wider(msgspec.Struct, gc=False):
-    """What a card says beyond the fields of every contact; absent parts are empty.
-
-    `name` has prefix, given, middle, family, suffix and nickname as far as they are there; `birthday` day, month and
-    perhaps year.
-    """
-
-    name: dict[str, str] = {}
-    birthday: dict[str, int] | None = None
-    notes: str | None = None
-    urls: list[str] = []
-    labels: list[str] = []
 
 
 def entry_of(card: Card, overview: Overview = _NONE_KNOWN, fallback: str = WESTERN) -> Entry:
@@ -62,16 +46,12 @@ def entry_of(card: Card, overview: Overview = _NONE_KNOWN, fallback: str = WESTE
         phones=_phones(said.get("TEL"), kinds),
         addresses=_addresses(said, kinds) if "ADR" in said or "LABEL" in said else (),
         organizations=_organizations(said) if "ORG" in said or "TITLE" in said or "ROLE" in said else (),
+        name=name_in_parts(**name) if name else None,
+        birthday=_birthday(said) if "BDAY" in said else None,
+        notes="\n".join(_texts(said, "NOTE")) if "NOTE" in said else None,
+        urls=_texts(said, "URL") if "URL" in said else (),
+        labels=_labels(said, overview) if "CATEGORIES" in said or overview.labels else (),
     )
-
-
-def wider_of(said: Properties, overview: Overview = _NONE_KNOWN) -> Wider:
-    """What a card says beyond the fields of every contact."""
-    notes = [text for _, value in said.get("NOTE", ()) if (text := unescaped(value).strip())]
-    urls = [text for _, value in said.get("URL", ()) if (text := unescaped(value).strip())]
-    days = [day for head, value in said.get("BDAY", ()) if (day := day_of(value, head.omitted_year))]
-    labels = _labels(said, overview)
-    return Wider(name_of(said), days[0] if days else None, "\n".join(notes) or None, list(dict.fromkeys(urls)), labels)
 
 
 def name_of(said: Properties) -> dict[str, str]:
@@ -182,6 +162,14 @@ def _organizations(said: Properties) -> list[Organization | None]:
         )
         for place, (kind, names) in enumerate(firms)
     ]
+
+
+def _texts(said: Properties, property_: str) -> list[str]:
+    return [text for _, value in said.get(property_, ()) if (text := unescaped(value).strip())]
+
+
+def _birthday(said: Properties) -> Birthday | None:
+    return next(filter(None, (day_of(value, head.omitted_year) for head, value in said["BDAY"])), None)
 
 
 def _labels(said: Properties, overview: Overview) -> list[str]:

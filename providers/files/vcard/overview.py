@@ -47,7 +47,8 @@ class Surveyor:
     def see(self, cards: Iterable[Card]) -> None:
         """See the next cards."""
         for card in cards:
-            if not card.failure:
+            # What has no UID is in no group by it, and cannot share it with another card.
+            if not card.failure and (card.group or b"UID" in card.body.upper()):
                 said = properties_of(card.body)
                 if card.group:
                     self._note_members(said)

@@ -21,7 +21,8 @@ def seen(file: bytes, step: int = 1000, **ways: Any) -> Seen:
     watch = FileWatch()
     for place in range(0, len(file), step):
         watch.see(file[place : place + step])
-    return look(file, len(file), watch.encoding(), watch.cards, Ways(**ways))
+    watch.overview()
+    return look(file, len(file), watch.encoding(), watch.records, Ways(**ways))
 
 
 @pytest.mark.parametrize("step", [1, 7, 1000])

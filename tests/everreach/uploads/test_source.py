@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from everreach.errors import FileGoneError, ProviderError
 from everreach.jobs.options import Reading
-from everreach.uploads import source as module
-from everreach.uploads.source import OpenFile
+from everreach.uploads import open_file as module
+from everreach.uploads.open_rows import OpenRows
 from storage.files.uploads import PIECE_BYTES
 from storage.indexes import CONTACTS, LEDGER
 from tests.handlers.edge import until
@@ -29,7 +29,7 @@ def people(number: int, width: int = 0) -> bytes:
     return HEADER + b"".join(rows)
 
 
-def opened(file: bytes) -> OpenFile:
+def opened(file: bytes) -> OpenRows:
     """A file of which the pieces lie in memory."""
     reading = Reading(
         size=len(file),
@@ -45,10 +45,10 @@ def opened(file: bytes) -> OpenFile:
             raise FileGoneError
         return file[n * PIECE_BYTES : (n + 1) * PIECE_BYTES]
 
-    return OpenFile(reading, piece)
+    return OpenRows(reading, piece)
 
 
-async def ids(file: OpenFile, position: str | None = None) -> tuple[list[str], list[str]]:
+async def ids(file: OpenRows, position: str | None = None) -> tuple[list[str], list[str]]:
     """The ids of all entries from a position on, and the positions between the pages."""
     found: list[str] = []
     places: list[str] = []
@@ -111,7 +111,7 @@ def test_whatever_is_in_it_it_ends(rest: bytes) -> None:
 @pytest.mark.gen_test
 async def test_a_file_that_is_gone_fails_its_job_with_a_sentence() -> None:
     file = opened(people(10))
-    file._reading = Reading(size=10 * PIECE_BYTES)
+    file._size = 10 * PIECE_BYTES
     with pytest.raises(ProviderError, match="no longer kept"):
         await ids(file)
 
@@ -140,19 +140,73 @@ async def test_a_file_is_imported_and_goes(world: World) -> None:
 
 @pytest.mark.gen_test
 async def test_a_failed_import_goes_on_where_it_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    user, page = new_user(), OpenFile.page
+    user, page = new_user(), OpenRows.page
     places: list[str | None] = []
 
-    async def fails_at_the_second(self: OpenFile, position: str | None) -> Any:
+    async def fails_at_the_second(self: OpenRows, position: str | None) -> Any:
         places.append(position)
         if position and len(places) < 4:
             raise ProviderError("It failed.")
         return await page(self, position)
 
-    monkeypatch.setattr(OpenFile, "page", fails_at_the_second)
+    monkeypatch.setattr(OpenRows, "page", fails_at_the_second)
     job_id = (await uploaded(world, user, "begin=true", people(2500)))["job_id"]
     assert (await world.ended(job_id, user))["status"] == "failed"
-    monkeypatch.setattr(OpenFile, "page", page)
+    monkeypatch.setattr(OpenRows, "page", page)
     assert (await world.api("POST", f"/jobs/{job_id}/retry", user)).json == {"job_id": job_id, "provider": "csv"}
     job = await world.ended(job_id, user)
     assert (job["status"], job["imported_contacts"], job["processed_contacts"]) == ("completed", 2500, 2500)
+
+
+CARDS = b"""BEGIN:VCARD
+VERSION:3.0
+UID:ada
+FN:Ada King
+N:King;Ada;;;
+EMAIL;TYPE=INTERNET:Ada@example.org
+BDAY:--1210
+NOTE:Likes\\nmaths
+END:VCARD
+BEGIN:VCARD
+VERSION:4.0
+KIND:group
+FN:Mathematicians
+MEMBER:urn:uuid:ada
+END:VCARD
+BEGIN:VCARD
+VERSION:2.1
+N:Babbage;Charles
+EMAIL;INTERNET:charles@example.org
+END:VCARD
+BEGIN:VCARD
+VERSION:3.0
+END:VCARD
+"""
+
+
+@pytest.mark.gen_test
+async def test_the_cards_of_a_file_are_imported_with_the_groups_that_they_are_in(world: World) -> None:
+    user = new_user()
+    answer = await uploaded(world, user, "begin=true&filename=my.vcf", CARDS)
+    assert (answer["provider"], answer["records"], answer["columns"]) == ("vcard", 3, [])
+    job = await world.ended(answer["job_id"], user)
+    assert (job["status"], job["imported_contacts"], job["failed_contacts"]) == ("completed", 2, 1)
+    ada: Any = await world.database[CONTACTS].find_one({"user_id": user, "email": "ada@example.org"})
+    assert (ada["provider_contact_id"], ada["source"], ada["labels"]) == ("ada", "vcard_import", ["Mathematicians"])
+    assert (ada["name"], ada["birthday"]) == ({"given": "Ada", "family": "King"}, {"month": 12, "day": 10})
+    assert ada["notes"] == "Likes\nmaths"
+    failed: Any = await world.database[LEDGER].find_one({"user_id": user, "action": "failed"})
+    assert failed["provider_contact_id"] == "r3"
+    assert "record 3" in failed["error_message"]
+    assert "BEGIN:VCARD" in failed["raw_data"]
+
+
+@pytest.mark.gen_test
+async def test_large_records_make_small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAGE_BYTES", 2000)
+    file = people(50, 900)
+    found, places = await ids(opened(file))
+    assert found == [f"r{number}" for number in range(1, 51)]
+    assert len(places) == 24
+    monkeypatch.setattr(module, "PAGE_BYTES", 10)
+    assert (await ids(opened(file)))[0] == found

@@ -123,7 +123,7 @@ END:VCARD
                 "emails": [("ira@example.org", "home")],
                 "phones": [("+79160000101", "mobile"), ("+79160000102", "work%20mobile")],
                 "name": {"family": "Белова", "given": "Ира"},
-                "notes": "one\r\ntwo",
+                "notes": "one\ntwo",
             }
         ],
     ),

@@ -9,9 +9,8 @@ from everreach.contacts.page import Entry
 from providers.files.vcard import cards as reader_module
 from providers.files.vcard.card import Card
 from providers.files.vcard.cards import BLOCK, CardReader
-from providers.files.vcard.contact import entry_of, wider_of
+from providers.files.vcard.contact import entry_of
 from providers.files.vcard.overview import Overview, Surveyor
-from providers.files.vcard.properties import properties_of
 
 WRITTEN = Path(__file__).parent / "written"
 
@@ -53,8 +52,7 @@ def said(data: bytes) -> list[dict[str, Any]]:
     for card in (card for card in found if not card.group):
         entry = entry_of(card, known)
         assert entry.contact is not None, entry.error
-        wider = wider_of(properties_of(card.body), known)
-        fields: dict[str, Any] = {**entry.contact, **{name: getattr(wider, name) for name in wider.__struct_fields__}}
+        fields: dict[str, Any] = {**entry.contact}
         for name in ("emails", "phones"):
             fields[name] = [(item["value"], item["type"]) for item in fields[name]]
         made.append({name: value for name, value in fields.items() if value})
