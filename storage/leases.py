@@ -142,6 +142,11 @@ class LeaseStore:
         await self._write(lease, change(values))
 
     @translated
+    async def locate(self, lease: Lease, region: str | None) -> None:
+        """Locate: where the book's phone numbers without a country are from, once for all of its pages."""
+        await self._write(lease, quietly({"region": region or ""}))
+
+    @translated
     async def store_tokens(self, lease: Lease, tokens: Document) -> None:
         """Refresh: the new sealed tokens are stored before anybody uses them."""
         await self._write(lease, quietly(tokens))
@@ -211,4 +216,7 @@ def _counted(tally: Tally) -> Document:
         "skipped_contacts": tally.skipped,
         "failed_contacts": tally.failed,
     }
-    return {name: {"$add": [f"${name}", number]} for name, number in added.items()}
+    # A job that an earlier version made lacks these, and a plain import needs none of them.
+    later = {"updated_contacts": tally.updated, "deleted_contacts": tally.deleted}
+    added |= {name: number for name, number in later.items() if number}
+    return {name: {"$add": [{"$ifNull": [f"${name}", 0]}, number]} for name, number in added.items()}

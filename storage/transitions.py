@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 import msgspec
 from pymongo import ReturnDocument
 
-from everreach.jobs.job import RUNNING, Job, Lease
+from everreach.jobs.job import COUNTERS, RUNNING, Job, Lease
 from everreach.observability.metrics import of_provider
 from storage.mongo import Collection, Document
 
@@ -26,13 +26,7 @@ _AS_IT_STANDS = {
     for name in (
         "status",
         "version",
-        "total_contacts",
-        "processed_contacts",
-        "imported_contacts",
-        "skipped_contacts",
-        "failed_contacts",
-        "updated_contacts",
-        "deleted_contacts",
+        *COUNTERS,
         "notice",
         "error_message",
         "completed_at",
@@ -58,9 +52,7 @@ AT_BIRTH: Document = {
     **dict.fromkeys(
         ("provider_account_id", "provider_account_name", "error_message", "completed_at", "throttled_since")
     ),
-    **dict.fromkeys(
-        ("total_contacts", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts"), 0
-    ),
+    **dict.fromkeys(COUNTERS, 0),
     **{"page": 0, "cursor": {}, "half_written": False},
     **{"fence": 0, "lease_owner": None, "begun": 0, "takeovers": 0},
 }
