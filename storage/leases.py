@@ -14,6 +14,7 @@ from storage.indexes import JOBS
 from storage.mongo import Database, Document, translated
 from storage.transitions import (
     DUE,
+    KNOWN_KINDS,
     NEVER,
     NO_TOKENS,
     NOW,
@@ -61,7 +62,7 @@ class LeaseStore:
         began = time.monotonic()
         job = await apply(
             self._jobs,
-            {"_id": job_id, "user_id": user_id, **RUNNING_FILTER, **DUE},
+            {"_id": job_id, "user_id": user_id, **RUNNING_FILTER, **KNOWN_KINDS, **DUE},
             quietly({"lease_owner": self._owner}, fence={"$add": ["$fence", 1]}, not_before=after(self._seconds)),
         )
         return Lease(job, self._owner, job.fence, began + self._seconds) if job else None

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 import msgspec
 from pymongo import ReturnDocument
 
-from everreach.jobs.job import COUNTERS, RUNNING, Job, Lease
+from everreach.jobs.job import COUNTERS, RUNNING, Job, Kind, Lease
 from everreach.observability.metrics import of_provider
 from storage.mongo import Collection, Document
 
@@ -18,6 +18,9 @@ NEVER = "$$REMOVE"
 
 RETRY_WINDOW_SECONDS = 86400
 """How long a failed job keeps its tokens so that it can be retried without a new consent."""
+
+KNOWN_KINDS: Document = {"kind": {"$in": [*sorted(Kind), None]}}
+"""What this version knows how to do: while a newer one is rolled out, its new kinds are left to its own nodes."""
 
 DUE: Document = {"$expr": {"$lte": ["$not_before", NOW]}}
 RUNNING_FILTER: Document = {"status": {"$in": sorted(RUNNING)}}
@@ -46,7 +49,7 @@ NO_TOKENS: Document = {"access_token": None, "refresh_token": None, "token_expir
 
 
 AT_BIRTH: Document = {
-    "kind": "import",
+    "kind": Kind.IMPORT,
     "version": 1,
     **NO_TOKENS,
     **dict.fromkeys(

@@ -35,6 +35,12 @@ class Status(StrEnum):
         return self in ENDS
 
 
+class Kind(StrEnum):
+    """What a job does. A job of an earlier version has none, and is an import."""
+
+    IMPORT = "import"
+
+
 ENDS: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 RUNNING: Final = frozenset({Status.FETCHING, Status.PROCESSING})
 
@@ -91,7 +97,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     id: str
     user_id: str
     provider: str
-    kind: str = "import"
+    kind: str = Kind.IMPORT
+    """One of Kind, or what a newer version knows how to do."""
     status: Status
     version: int
     created_at: datetime
