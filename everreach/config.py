@@ -7,7 +7,6 @@ import base64
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -18,7 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from everreach.errors import SettingsError
-from everreach.jobs.options import NOT_OFFERED, Duplicates, Options, WithoutEmail
+from everreach.jobs.options import Duplicates, Options, WithoutEmail
 from everreach.net.origins import serialized
 from everreach.net.plain_http import is_open
 from everreach.setting_problems import problems_of
@@ -114,13 +113,6 @@ class Config(BaseSettings):
     def _some_way_to_know_callers(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("supabase_jwt_secret", ...) is None:
             raise ValueError("set this or SUPABASE_JWT_SECRET: without one nobody can sign in")
-        return value
-
-    @field_validator("import_without_email", "import_duplicates")
-    @classmethod
-    def _only_what_is_offered(cls, value: StrEnum, info: ValidationInfo) -> StrEnum:
-        if value == NOT_OFFERED[str(info.field_name).removeprefix("import_")]:
-            raise ValueError(f"the import cannot do {value} yet; leave it out")
         return value
 
     @field_validator("webhook_secrets")
@@ -222,5 +214,5 @@ class Config(BaseSettings):
     def import_options(self) -> Options:
         """How an import is made, unless its start says otherwise."""
         return Options(
-            without_email=self.import_without_email, duplicates=self.import_duplicates, region=self.import_region
+            without_email=self.import_without_email, duplicates=self.import_duplicates, home=self.import_region
         )
