@@ -9,7 +9,7 @@ from rich.table import Table
 from bench import crowd
 from bench.throughput import Throughput
 
-_HEADINGS = ("Contacts", "Ours/s", "Raw/s", "Loop/s", "Ours : raw", "Ours : loop", "Peak MiB", "µs each")
+_HEADINGS = ("Source", "Contacts", "Ours/s", "Raw/s", "Loop/s", "Ours : raw", "Ours : loop", "Peak MiB", "µs each")
 _Rows = Iterator[tuple[str, str]]
 
 
@@ -21,7 +21,7 @@ def throughput_table(results: Iterable[Throughput]) -> Table:
     for row in results:
         ratios = (f"{row.ours_to_raw:.2f}", f"{row.ours_to_naive:.0f}")
         rates = (f"{rate:,.0f}" for rate in (row.ours, row.raw, row.naive))
-        table.add_row(f"{row.contacts:,}", *rates, *ratios, f"{row.peak_mib:.0f}", f"{1e6 / row.ours:.0f}")
+        table.add_row(row.source, f"{row.contacts:,}", *rates, *ratios, f"{row.peak_mib:.0f}", f"{1e6 / row.ours:.0f}")
     return table
 
 

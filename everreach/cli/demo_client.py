@@ -40,9 +40,9 @@ class DemoClient:
             raise EverReachError(f"The consent at {provider} came to nothing: {outcome['message'][0]}.")
         return outcome["job_id"][0]
 
-    async def upload(self, filename: str, file: bytes) -> str:
-        """Choose a file, and begin its import where nothing has to be asked. Returns the job's id."""
-        url = f"{self._base}/uploads?begin=true&filename={filename}"
+    async def upload(self, filename: str, file: bytes, *, begin: bool = True) -> str:
+        """Choose a file, and `begin` its import where nothing has to be asked. Returns the job's id."""
+        url = f"{self._base}/uploads?begin={str(begin).lower()}&filename={filename}"
         uploaded = _document(await self._http.post(url, file, headers=self._headers, read=True))
         return str(uploaded["job_id"])
 
