@@ -7,6 +7,7 @@ the same answer again can be told what has become of it.
 from pymongo.read_concern import ReadConcern
 
 from everreach.jobs.job import Job, Status
+from everreach.jobs.transitions import Transition
 from everreach.security.oauth_state import State
 from storage.indexes import JOBS
 from storage.mongo import Database, Document, prompt, translated
@@ -19,9 +20,11 @@ from storage.transitions import (
     after,
     apply,
     as_job,
+    begins,
     change,
     end,
     ending,
+    leads,
     quietly,
     telling,
 )
@@ -55,45 +58,41 @@ class ConsentStore:
     async def spend(self, state: State, provider: str) -> Job | None:
         """Spend: the state served, once; the job now waits for the exchange. None where the state does not serve."""
         spent = {"state_hash": None, "consent_hash": state.nonce_hash}
-        return await apply(self._jobs, _waiting(state, provider), quietly(spent, not_before=after(EXCHANGE_SECONDS)))
+        query = _waiting(state, provider, Transition.SPEND)
+        return await apply(self._jobs, query, quietly(spent, not_before=after(EXCHANGE_SECONDS)))
 
     @prompt
     async def deny(self, state: State, provider: str) -> Job | None:
         """Deny: the person said no at the consent page. None where the state does not serve."""
         message = "You did not allow access to your contacts. Start the import again to try once more."
-        values = {"status": Status.FAILED, "error_message": message, "state_hash": None, **NO_TOKENS}
-        return await end(self._jobs, _waiting(state, provider), self._told(change(values, **ending())))
+        values = {**leads(Transition.DENY), "error_message": message, "state_hash": None, **NO_TOKENS}
+        return await end(self._jobs, _waiting(state, provider, Transition.DENY), self._told(change(values, **ending())))
 
     @prompt
     async def expired(self, state: State, provider: str) -> bool:
         """Whether this state would have served, had it come in time."""
         query = {"_id": state.job_id, "user_id": state.user_id, "provider": provider, "expired_state": state.nonce_hash}
-        late = {**_waiting(state, provider), **DUE}
+        late = {**_waiting(state, provider, Transition.SPEND), **DUE}
         return await self._jobs.find_one({"$or": [query, late]}, {"_id": 1}) is not None
 
     @prompt
     async def consent(self, job: Job, tokens: Document) -> Job | None:
         """Consent: sealed tokens stored and the import set going, in one statement. None where the job has ended."""
-        values = {"status": Status.FETCHING, "pkce_verifier": None, **tokens}
-        return await apply(self._jobs, _exchanging(job), change(values, not_before=NOW, set_going_at=NOW))
+        values = {**leads(Transition.CONSENT), "pkce_verifier": None, **tokens}
+        going = change(values, not_before=NOW, set_going_at=NOW)
+        return await apply(self._jobs, _exchanging(job, Transition.CONSENT), going)
 
     @prompt
     async def refuse(self, job: Job, message: str) -> Job | None:
         """Refuse: the exchange failed, and with it the job. None where the job has ended."""
-        values = {"status": Status.FAILED, "error_message": message, **NO_TOKENS}
-        return await end(self._jobs, _exchanging(job), self._told(change(values, **ending())))
+        values = {**leads(Transition.REFUSE), "error_message": message, **NO_TOKENS}
+        return await end(self._jobs, _exchanging(job, Transition.REFUSE), self._told(change(values, **ending())))
 
     @prompt
     async def reauthorize(self, state: State, verifier: str, ttl_seconds: float) -> Job | None:
         """Reauthorize: a failed job whose tokens are gone waits for a new consent. None where there is none such."""
-        query = {**failed(state.job_id, state.user_id), "access_token": None}
-        values = {
-            **AGAIN,
-            "kind": "import",
-            "status": Status.AUTHENTICATING,
-            "state_hash": state.nonce_hash,
-            "pkce_verifier": verifier,
-        }
+        query = {**begins(state.job_id, state.user_id, Transition.REAUTHORIZE), "access_token": None}
+        values = {**AGAIN, **leads(Transition.REAUTHORIZE), "state_hash": state.nonce_hash, "pkce_verifier": verifier}
         # Whose address book it was stays known; the name is asked for again, to see that it is the same one.
         values |= {"provider_account_name": None, "reconsented": True, "set_going_at": None, "consent_hash": None}
         return await apply(self._jobs, query, change(values, not_before=after(ttl_seconds)))
@@ -108,7 +107,8 @@ class ConsentStore:
     @translated
     async def keep(self, job: Job, tokens: Document) -> Job | None:
         """Keep: tokens that came after their job had failed serve its retry. None where it has moved on by then."""
-        query = {**failed(job.id, job.user_id), "consent_hash": job.consent_hash, "access_token": None}
+        query = begins(job.id, job.user_id, Transition.KEEP)
+        query |= {"consent_hash": job.consent_hash, "access_token": None}
         kept_until = NEVER if self._keep_tokens else after(RETRY_WINDOW_SECONDS)
         return await apply(self._jobs, query, quietly(tokens, not_before=kept_until))
 
@@ -121,16 +121,10 @@ class ConsentStore:
         return await self._jobs.find_one(query, {"_id": 1}) is not None
 
 
-def failed(job_id: str, user_id: str) -> Document:
-    """The filter that this person's job matches if it failed."""
-    return {"_id": job_id, "user_id": user_id, "status": Status.FAILED}
-
-
-def _waiting(state: State, provider: str) -> Document:
-    whose = {"_id": state.job_id, "user_id": state.user_id, "provider": provider, "status": Status.AUTHENTICATING}
+def _waiting(state: State, provider: str, transition: Transition) -> Document:
+    whose = {**begins(state.job_id, state.user_id, transition), "provider": provider}
     return {**whose, "state_hash": state.nonce_hash, "$expr": {"$gt": ["$not_before", NOW]}}
 
 
-def _exchanging(job: Job) -> Document:
-    whose = {"_id": job.id, "user_id": job.user_id, "status": Status.AUTHENTICATING}
-    return {**whose, "state_hash": None, "consent_hash": job.consent_hash}
+def _exchanging(job: Job, transition: Transition) -> Document:
+    return {**begins(job.id, job.user_id, transition), "state_hash": None, "consent_hash": job.consent_hash}

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import msgspec
 from pymongo import ASCENDING
 
-from everreach.jobs.job import ENDS, Job, Status
+from everreach.jobs.job import Job, Status
 from everreach.jobs.options import DEFAULTS, Options
+from everreach.jobs.transitions import Transition
 from everreach.security.oauth_state import State
-from storage.consents import AGAIN, failed
+from storage.consents import AGAIN
 from storage.files.arrows import FileJobStore
 from storage.mongo import prompt, translated
 from storage.quarantine import readable
@@ -23,10 +24,12 @@ from storage.transitions import (
     apply,
     as_job,
     bear,
+    begins,
     change,
     end,
     ending,
     if_readable,
+    leads,
     quietly,
 )
 
@@ -42,7 +45,7 @@ class JobStore(FileJobStore):
         self, state: State, provider: str, verifier: str, ttl_seconds: float, options: Options = DEFAULTS
     ) -> None:
         """Create: a job that waits for consent until its state expires. `verifier` is sealed."""
-        values = {"provider": provider, "status": Status.AUTHENTICATING, "state_hash": state.nonce_hash}
+        values = {**leads(Transition.CREATE), "provider": provider, "state_hash": state.nonce_hash}
         values |= {"pkce_verifier": verifier, "options": msgspec.to_builtins(options)}
         await bear(self._jobs, state.job_id, state.user_id, values, ttl_seconds)
 
@@ -53,18 +56,18 @@ class JobStore(FileJobStore):
         A page may be under way. The lease's end stays as `not_before`, so that somebody settles the counters then;
         where nobody holds the job they can be settled at once.
         """
-        values = {"status": Status.CANCELLED, "state_hash": None, "pkce_verifier": None, "cursor": {}, **self._erased}
+        values = {**leads(Transition.CANCEL), "state_hash": None, "pkce_verifier": None, "cursor": {}, **self._erased}
         never_begun = {"$lte": ["$fence", 0]}
         settled_at = {"$cond": [{"$ifNull": ["$lease_owner", False]}, "$not_before", NOW]}
         not_before = {"$cond": [never_begun, NEVER, settled_at]}
-        query = {"_id": job_id, "user_id": user_id, "status": {"$nin": sorted(ENDS)}}
         ended = change(values, completed_at=NOW, not_before=not_before)
-        return await end(self._jobs, query, self._told(ended, never_begun))
+        return await end(self._jobs, begins(job_id, user_id, Transition.CANCEL), self._told(ended, never_begun))
 
     @prompt
     async def retry(self, job_id: str, user_id: str) -> Job | None:
         """Retry: a failed job goes on where it stopped. None where there is none, or its tokens or file are gone."""
-        query = {**failed(job_id, user_id), "$or": [{"access_token": {"$ne": None}}, {"upload_id": {"$ne": None}}]}
+        kept = [{"access_token": {"$ne": None}}, {"upload_id": {"$ne": None}}]
+        query = {**begins(job_id, user_id, Transition.RETRY), "$or": kept}
         status = {"$cond": [{"$gt": ["$processed_contacts", 0]}, Status.PROCESSING, Status.FETCHING]}
         return await apply(self._jobs, query, change(AGAIN, status=status, not_before=NOW, set_going_at=NOW))
 
@@ -72,20 +75,20 @@ class JobStore(FileJobStore):
     async def expire(self, job_id: str, user_id: str) -> Job | None:
         """Expire: the consent, or the end of the exchange, never came."""
         message = "The account was not connected in time. Please start the import again."
-        values = {"status": Status.FAILED, "error_message": message, "state_hash": None, **NO_TOKENS}
-        query = {"_id": job_id, "user_id": user_id, "status": Status.AUTHENTICATING, **DUE}
+        values = {**leads(Transition.EXPIRE), "error_message": message, "state_hash": None, **NO_TOKENS}
+        query = {**begins(job_id, user_id, Transition.EXPIRE), **DUE}
         return await end(self._jobs, query, self._told(change(values, **ending(expired_state="$state_hash"))))
 
     @translated
     async def forget(self, job_id: str, user_id: str) -> None:
         """Forget: a failed job gives up its tokens, or its file, when the time for a retry has passed."""
-        query = {"_id": job_id, "user_id": user_id, "status": Status.FAILED, **DUE}
+        query = {**begins(job_id, user_id, Transition.FORGET), **DUE}
         await self._jobs.update_one(query, quietly({**NO_TOKENS, "upload_id": None}, not_before=NEVER))
 
     @translated
     async def settle(self, job: Job, counts: dict[str, int]) -> Job | None:
         """Settle: a cancelled job's counters become what stands in the database, and its end is told, once."""
-        query = {"_id": job.id, "user_id": job.user_id, "status": Status.CANCELLED, "fence": job.fence}
+        query = {**begins(job.id, job.user_id, Transition.SETTLE), "fence": job.fence}
         total = {"$max": ["$total_contacts", counts["processed_contacts"]]}
         settled = change(counts, lease_owner=None, not_before=NEVER, total_contacts=total)
         first = {"$ne": [{"$type": "$not_before"}, "missing"]}

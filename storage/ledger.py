@@ -144,15 +144,7 @@ class Ledger:
 
     async def count(self, job: Job) -> dict[str, int]:
         """The job's counters as its rows have them, by the names of the job's fields."""
-        tally = await self._tally(_of(job))
-        return {
-            "processed_contacts": tally.processed,
-            "imported_contacts": tally.imported,
-            "skipped_contacts": tally.skipped,
-            "failed_contacts": tally.failed,
-            "updated_contacts": tally.updated,
-            "deleted_contacts": tally.deleted,
-        }
+        return (await self._tally(_of(job))).fields
 
     @translated
     async def withdraw(self, job: Job) -> None:

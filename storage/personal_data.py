@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Final, NamedTuple
 
+from everreach.jobs.fields import TOKENS
 from everreach.jobs.job import ENDS, LEASE_MARGIN_SECONDS, Status
 from storage.indexes import CONTACTS, HAS_EMAIL, JOBS, NO_EMAIL, ODD_EMAIL, PERSON_BOUND, RATE_LIMITS
 from storage.mongo import Database, Document, translated
@@ -64,7 +65,7 @@ class PersonStore:
     @translated
     async def grants(self, user_id: str) -> list[Held]:
         """One token of each job that has ended and holds any: where there is one, the refresh token."""
-        fields = ("refresh_token", "access_token")
+        fields = TOKENS[::-1]
         tokens = [{field: {"$ne": None}} for field in fields]
         found = self._jobs.find({"user_id": user_id, **_ENDED, "$or": tokens}, ["provider", *fields])
         return [_held(job, user_id, next(field for field in fields if job.get(field))) async for job in found]

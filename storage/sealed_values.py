@@ -5,12 +5,10 @@ from typing import Final, NamedTuple
 
 from pymongo import ASCENDING, UpdateOne
 
+from everreach.jobs.fields import SEALED
 from storage.indexes import JOBS
 from storage.mongo import Database, translated
 from storage.transitions import quietly
-
-SEALED_FIELDS: Final = ("access_token", "refresh_token", "pkce_verifier")
-"""The fields of a job that the vault seals."""
 
 BATCH: Final = 100
 """Jobs that are looked at at a time."""
@@ -53,12 +51,12 @@ class SealedStore:
 
         The ids are the order, so that each batch costs the same, however few jobs hold anything.
         """
-        found = self._jobs.find({"_id": {"$gt": after}}, ["user_id", *SEALED_FIELDS]).sort("_id", ASCENDING)
+        found = self._jobs.find({"_id": {"$gt": after}}, ["user_id", *SEALED]).sort("_id", ASCENDING)
         jobs = await found.limit(BATCH).to_list(None)
         values = [
             Sealed(job["_id"], job["user_id"], field, job[field])
             for job in jobs
-            for field in SEALED_FIELDS
+            for field in SEALED
             if job.get(field) is not None
         ]
         return Batch(values, len(jobs), jobs[-1]["_id"]) if jobs else None

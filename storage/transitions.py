@@ -6,7 +6,9 @@ from typing import Any, Final, cast
 import msgspec
 from pymongo import ReturnDocument
 
-from everreach.jobs.job import COUNTERS, RUNNING, Job, Kind, Lease
+from everreach.jobs.fields import BESIDE, GRANT, SEALED
+from everreach.jobs.job import COUNTERS, Job, Kind, Lease
+from everreach.jobs.transitions import Transition
 from everreach.observability.metrics import of_provider
 from storage.mongo import Collection, Document
 
@@ -23,7 +25,6 @@ KNOWN_KINDS: Document = {"kind": {"$in": [*sorted(Kind), None]}}
 """What this version knows how to do: while a newer one is rolled out, its new kinds are left to its own nodes."""
 
 DUE: Document = {"$expr": {"$lte": ["$not_before", NOW]}}
-RUNNING_FILTER: Document = {"status": {"$in": sorted(RUNNING)}}
 _AS_IT_STANDS = {
     name: f"${name}"
     for name in (
@@ -35,8 +36,7 @@ _AS_IT_STANDS = {
         "completed_at",
     )
 }
-_SECRETS: Final = ("access_token", "refresh_token", "pkce_verifier", "state_hash")
-DUE_FIELDS: Final = dict.fromkeys(_SECRETS, 0)
+DUE_FIELDS: Final = dict.fromkeys((*SEALED, *BESIDE), 0)
 """The projection of a job for whoever looks for work. The cursor is there, to see whether it can be read."""
 
 SHOWN: Final = {**DUE_FIELDS, "cursor": 0, "reading": 0}
@@ -45,7 +45,7 @@ SHOWN: Final = {**DUE_FIELDS, "cursor": 0, "reading": 0}
 UNSHOWN: Final = [f"fullDocument.{name}" for name in SHOWN]
 """The fields that this leaves out, as a change stream has them."""
 
-NO_TOKENS: Document = {"access_token": None, "refresh_token": None, "token_expires_at": None, "pkce_verifier": None}
+NO_TOKENS: Document = dict.fromkeys(GRANT)
 
 
 AT_BIRTH: Document = {
@@ -86,16 +86,24 @@ def ending(**expressions: Any) -> Document:
     return {"completed_at": NOW, "not_before": NEVER, **left, **expressions}
 
 
-def held(lease: Lease) -> Document:
-    """The filter that only the present holder of the lease matches."""
-    job = lease.job
-    return {
-        "_id": job.id,
-        "user_id": job.user_id,
-        "lease_owner": lease.owner,
-        "fence": lease.fence,
-        **RUNNING_FILTER,
-    }
+def begins(job_id: str, user_id: str, transition: Transition) -> Document:
+    """The filter that this person's job matches where the transition begins."""
+    # A sole status is compared as it is, so that the filter is the one that people would write.
+    statuses = sorted(transition.begins)
+    status: Any = statuses[0] if len(statuses) == 1 else {"$in": statuses}
+    return {"_id": job_id, "user_id": user_id, "status": status}
+
+
+def leads(transition: Transition) -> Document:
+    """The status that the transition leads to, as a value to be set. It has to be one."""
+    (status,) = transition.leads
+    return {"status": status}
+
+
+def held(lease: Lease, transition: Transition) -> Document:
+    """The filter that only the present holder of the lease matches, where the transition begins."""
+    whose = begins(lease.job.id, lease.job.user_id, transition)
+    return {**whose, "lease_owner": lease.owner, "fence": lease.fence}
 
 
 def telling(announce: bool) -> Callable[..., list[Document]]:

@@ -17,7 +17,7 @@ from everreach.server import app
 from providers import paging
 from providers.sandbox.faults import Fault
 from providers.sandbox.people import expected
-from storage import leases
+from storage import throttling
 from tests.world import ACCOUNT, World, new_user
 
 SIZES = (20, 10, 5)
@@ -33,7 +33,7 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     timeout = aiohttp.ClientTimeout(total=1.5, sock_read=0.5)
     monkeypatch.setattr(app, "Http", partial(Http, backoff=0.02, timeout=timeout))
     monkeypatch.setattr(poller, "SCAN_SECONDS", 0.1)
-    monkeypatch.setattr(leases, "FIRST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(throttling, "FIRST_WAIT_SECONDS", 0.1)
     monkeypatch.setattr(importer, "TRY_AGAIN_SECONDS", (0.02, 0.02, 0.02))
     monkeypatch.setattr(paging, "PAGE_SIZES", SIZES)
 
@@ -338,7 +338,7 @@ async def test_a_book_of_just_the_most_contacts_is_imported_whole(world: World, 
 async def test_a_job_that_is_throttled_says_that_it_is_being_processed(
     world: World, provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "FIRST_WAIT_SECONDS", 1000.0)
+    monkeypatch.setattr(throttling, "FIRST_WAIT_SECONDS", 1000.0)
     world.sandbox.faults.add(Fault("status_429", "page", page=1))
     user = new_user()
     job_id = await world.consent(provider, user, size=SIZE)
@@ -358,7 +358,7 @@ async def test_a_job_that_is_throttled_says_that_it_is_being_processed(
 async def test_throttling_without_end_ends_the_job(
     world: World, provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "THROTTLE_LIMIT_SECONDS", 1.0)
+    monkeypatch.setattr(throttling, "THROTTLE_LIMIT_SECONDS", 1.0)
     job = await imported(world, provider, Fault("status_429", "page", page=1, times=None, retry_after="86400"))
     assert (job["status"], "slow down" in job["error_message"]) == ("failed", True)
     assert job["processed_contacts"] >= PAGE

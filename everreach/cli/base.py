@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeAlias
 
 from everreach.config import Config
-from storage.embedded.mongod import EmbeddedMongod, running_uri
+from storage.embedded.address import database_uri
 from storage.mongo import Database, connect, verify
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -17,17 +17,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 async def opened(config: Config) -> AsyncIterator[Database]:
     """The servers' database. The embedded mongod is a running server's, or is started for as long as this lasts."""
     async with AsyncExitStack() as stack:
-        database = connect(await _uri(config, stack))
+        uri = database_uri(config.mongodb_uri, config.everreach_data_dir, running=True)
+        database = connect(await stack.enter_async_context(uri))
         stack.callback(database.client.close)
         await verify(database)
         yield database
-
-
-async def _uri(config: Config, stack: AsyncExitStack) -> str:
-    if config.mongodb_uri:
-        return config.mongodb_uri.get_secret_value()
-    if uri := running_uri(config.everreach_data_dir):
-        return uri
-    mongod = EmbeddedMongod(config.everreach_data_dir)
-    stack.push_async_callback(mongod.stop)
-    return await mongod.start()

@@ -12,8 +12,8 @@ from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError, TransientError
 from everreach.net.http import Http
 from providers.settings import OAuthSettings
+from storage.embedded.address import known_uri
 from storage.embedded.binary import find_mongod
-from storage.embedded.mongod import running_uri
 from storage.mongo import connect, verify
 
 _PATIENCE_SECONDS: Final = 3.0
@@ -96,7 +96,7 @@ def _webhooks_line(config: Config) -> str:
 
 
 async def _database_line(config: Config) -> str:
-    uri = config.mongodb_uri.get_secret_value() if config.mongodb_uri else running_uri(config.everreach_data_dir)
+    uri = known_uri(config.mongodb_uri, config.everreach_data_dir)
     if uri is None:
         folder = config.everreach_data_dir
         return f"MONGODB_URI is absent: {find_mongod()} would be started, with its files in {folder}."

@@ -1,4 +1,4 @@
-"""A job: the document behind one import, the arrows of its life, and a worker's hold on it."""
+"""A job: the document behind one import, and a worker's hold on it."""
 
 import asyncio
 import time
@@ -44,30 +44,6 @@ class Kind(StrEnum):
 ENDS: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 RUNNING: Final = frozenset({Status.FETCHING, Status.PROCESSING})
 
-ARROWS: Final[dict[Status, frozenset[Status]]] = {
-    Status.PENDING: frozenset({Status.FETCHING, Status.FAILED, Status.CANCELLED}),
-    Status.AUTHENTICATING: frozenset({Status.FETCHING, Status.FAILED, Status.CANCELLED}),
-    Status.FETCHING: frozenset({Status.PROCESSING, *ENDS}),
-    Status.PROCESSING: frozenset({Status.PROCESSING, *ENDS}),
-    Status.COMPLETED: frozenset(),
-    # A retry goes on where the tokens are still there, and asks for consent again where they are gone.
-    Status.FAILED: frozenset({Status.FETCHING, Status.PROCESSING, Status.AUTHENTICATING}),
-    Status.CANCELLED: frozenset(),
-}
-"""Every status a job may step to, by the status it has."""
-
-
-COUNTERS: Final = (
-    "total_contacts",
-    "processed_contacts",
-    "imported_contacts",
-    "skipped_contacts",
-    "failed_contacts",
-    "updated_contacts",
-    "deleted_contacts",
-)
-"""The fields in which a job counts."""
-
 
 class Tally(msgspec.Struct, frozen=True, gc=False):
     """What became of some contacts. Those that were `updated` or `deleted` are among the imported ones."""
@@ -89,6 +65,15 @@ class Tally(msgspec.Struct, frozen=True, gc=False):
     def processed(self) -> int:
         """All of them."""
         return self.imported + self.skipped + self.failed
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """The numbers by the names of the job's fields."""
+        return {f"{name}_contacts": getattr(self, name) for name in ("processed", *self.__struct_fields__)}
+
+
+COUNTERS: Final = ("total_contacts", *Tally().fields)
+"""The fields in which a job counts."""
 
 
 class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):

@@ -26,7 +26,7 @@ from handlers import routes
 from handlers.access_log import answered
 from handlers.base import NotFoundHandler
 from handlers.services import Services
-from storage.embedded.mongod import EmbeddedMongod
+from storage.embedded.address import database_uri
 from storage.indexes import ensure_indexes
 from storage.mongo import connect, disconnect, verify
 from storage.raw_data import RawData
@@ -70,7 +70,9 @@ class Node:
         tracing.start(self._config.otel_exporter_otlp_endpoint)
         stack.push_async_callback(tracing.stop)
         await stack.enter_async_context(LoopMonitor())
-        self._database = connect(await self._database_uri(stack))
+        place = self._config.mongodb_uri, self._config.everreach_data_dir
+        uri = database_uri(*place, running=False, left=self._parting.left)
+        self._database = connect(await stack.enter_async_context(uri))
         stack.push_async_callback(disconnect, self._database)
         await verify(self._database)
         await ensure_indexes(self._database)
@@ -108,13 +110,6 @@ class Node:
         owners = (self.services.tasks, self.services.runner, self._webhooks)
         workers = [worker for worker in owners if worker]
         await asyncio.gather(*(worker.stop(self._config.everreach_shutdown_seconds) for worker in workers))
-
-    async def _database_uri(self, stack: AsyncExitStack) -> str:
-        if self._config.mongodb_uri:
-            return self._config.mongodb_uri.get_secret_value()
-        mongod = EmbeddedMongod(self._config.everreach_data_dir)
-        stack.push_async_callback(lambda: mongod.stop(self._parting.left()))
-        return await mongod.start()
 
 
 async def _hang_up(server: Server) -> None:

@@ -4,11 +4,12 @@ from typing import Final
 
 import msgspec
 
-from everreach.jobs.job import Job, Status
+from everreach.jobs.job import Job
 from everreach.jobs.options import Options, Reading
+from everreach.jobs.transitions import Transition
 from storage.consents import ConsentStore
 from storage.mongo import Document, prompt, translated
-from storage.transitions import DUE, DUE_FIELDS, NOW, apply, as_job, bear, change, end, ending
+from storage.transitions import DUE, DUE_FIELDS, NOW, apply, as_job, bear, begins, change, end, ending, leads
 
 BEGIN_SECONDS: Final = 86400
 """How long a file waits for somebody to say how it is to be read."""
@@ -27,14 +28,15 @@ class FileJobStore(ConsentStore):
 
         The upload has the job's own id; `name` is what the file is called.
         """
-        values = {"provider": provider, "status": Status.PENDING, "upload_id": job_id, "provider_account_name": name}
+        values = {"provider": provider, "upload_id": job_id, "provider_account_name": name}
         values |= {"reading": msgspec.to_builtins(reading), "options": msgspec.to_builtins(options)}
+        values |= leads(Transition.RECEIVE)
         await bear(self._jobs, job_id, user_id, values, BEGIN_SECONDS)
 
     @prompt
     async def received(self, job_id: str, user_id: str) -> Job | None:
         """The job with how its file is read, if it still waits for its columns to be named."""
-        document = await self._jobs.find_one(_waiting(job_id, user_id), DUE_FIELDS)
+        document = await self._jobs.find_one(_waiting(job_id, user_id, Transition.SET_OFF), DUE_FIELDS)
         return as_job(document) if document else None
 
     @prompt
@@ -47,18 +49,18 @@ class FileJobStore(ConsentStore):
     @prompt
     async def set_off(self, job_id: str, user_id: str, reading: Reading, options: Options) -> Job | None:
         """Set off: it is known how the file is read, and the import goes. None where the job waits for that no more."""
-        values = {"status": Status.FETCHING, "reading": msgspec.to_builtins(reading)}
-        values |= {"options": msgspec.to_builtins(options)}
+        values = {"reading": msgspec.to_builtins(reading), "options": msgspec.to_builtins(options)}
+        values |= leads(Transition.SET_OFF)
         going = change(values, not_before=NOW, set_going_at=NOW)
-        return await apply(self._jobs, _waiting(job_id, user_id), going)
+        return await apply(self._jobs, _waiting(job_id, user_id, Transition.SET_OFF), going)
 
     @translated
     async def discard(self, job_id: str, user_id: str) -> Job | None:
         """Discard: nobody said in time how the file is to be read."""
-        values = {"status": Status.FAILED, "error_message": NOBODY_BEGAN, "upload_id": None}
-        query = {**_waiting(job_id, user_id), **DUE}
+        values = {**leads(Transition.DISCARD), "error_message": NOBODY_BEGAN, "upload_id": None}
+        query = {**_waiting(job_id, user_id, Transition.DISCARD), **DUE}
         return await end(self._jobs, query, self._told(change(values, **ending())))
 
 
-def _waiting(job_id: str, user_id: str) -> Document:
-    return {"_id": job_id, "user_id": user_id, "status": Status.PENDING, "upload_id": job_id}
+def _waiting(job_id: str, user_id: str, transition: Transition) -> Document:
+    return {**begins(job_id, user_id, transition), "upload_id": job_id}

@@ -7,7 +7,7 @@ import pytest
 from everreach.jobs.cursor import Cursor
 from everreach.jobs.job import Lease, Status, Tally
 from storage import leases as module
-from storage.leases import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, THROTTLE_LIMIT_SECONDS
+from storage.throttling import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, THROTTLE_LIMIT_SECONDS
 from tests.storage.builders import USER, Stores
 
 

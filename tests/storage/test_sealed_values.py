@@ -4,9 +4,10 @@ import uuid
 
 import pytest
 
+from everreach.jobs.fields import SEALED
 from storage.indexes import JOBS
 from storage.mongo import Database
-from storage.sealed_values import BATCH, SEALED_FIELDS, Sealed, SealedStore
+from storage.sealed_values import BATCH, Sealed, SealedStore
 from tests.storage.builders import NEW_TOKENS, TOKENS, USER, Stores
 
 
@@ -21,12 +22,12 @@ async def everything(database: Database) -> list[Sealed]:
 @pytest.mark.gen_test
 async def test_every_sealed_value_of_every_job_is_found_once(database: Database) -> None:
     jobs = [
-        {"_id": str(uuid.uuid4()), "user_id": str(number), **dict.fromkeys(SEALED_FIELDS[: number % 4], "v1.sealed")}
+        {"_id": str(uuid.uuid4()), "user_id": str(number), **dict.fromkeys(SEALED[: number % 4], "v1.sealed")}
         for number in range(2 * BATCH + 7)
     ]
     await database[JOBS].insert_many(jobs)
     found = await everything(database)
-    expected = {(job["_id"], job["user_id"], name) for job in jobs for name in SEALED_FIELDS if name in job}
+    expected = {(job["_id"], job["user_id"], name) for job in jobs for name in SEALED if name in job}
     assert len(found) == len(expected)
     assert {value[:3] for value in found} == expected
     assert await SealedStore(database).count() == len(jobs)

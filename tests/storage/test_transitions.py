@@ -1,16 +1,17 @@
-"""The table of the arrows: whatever status a job has, a store's method takes its own step or changes nothing at all."""
+"""The transitions: whatever status a job has, a store's method takes its own step or changes nothing at all."""
 
 import inspect
 import uuid
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 import pytest
 
 from everreach.errors import LeaseLostError
-from everreach.jobs.job import ARROWS, ENDS, Status
+from everreach.jobs.fields import BESIDE
+from everreach.jobs.job import Job, Status
 from everreach.jobs.options import Options, Reading
+from everreach.jobs.transitions import Transition
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
 from tests.storage.builders import (
@@ -26,43 +27,11 @@ from tests.storage.builders import (
     writes,
 )
 
-STAY: Final = "the same status"
-RUNNING: Final = (Status.FETCHING, Status.PROCESSING)
-ALIVE: Final = tuple(status for status in Status if status not in ENDS)
+BEGINNINGS: Final = {Transition.CREATE, Transition.RECEIVE}
+TABLE: Final = [transition for transition in Transition if transition not in BEGINNINGS]
 
-ON_JOBS: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
-    "spend": ((Status.AUTHENTICATING,), STAY),
-    "deny": ((Status.AUTHENTICATING,), Status.FAILED),
-    "consent": ((Status.AUTHENTICATING,), Status.FETCHING),
-    "refuse": ((Status.AUTHENTICATING,), Status.FAILED),
-    "expire": ((Status.AUTHENTICATING,), Status.FAILED),
-    "set_off": ((Status.PENDING,), Status.FETCHING),
-    "discard": ((Status.PENDING,), Status.FAILED),
-    "cancel": (ALIVE, Status.CANCELLED),
-    "retry": ((Status.FAILED,), Status.FETCHING),
-    "reauthorize": ((Status.FAILED,), Status.AUTHENTICATING),
-    "keep": ((Status.FAILED,), STAY),
-    "forget": ((Status.FAILED,), STAY),
-    "settle": ((Status.CANCELLED,), STAY),
-    "claim": (RUNNING, STAY),
-}
-ON_LEASES: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
-    "begin": (RUNNING, STAY),
-    "renew": (RUNNING, STAY),
-    "release": (RUNNING, STAY),
-    "postpone": (RUNNING, STAY),
-    "wait_out": (RUNNING, STAY),
-    "identify": (RUNNING, STAY),
-    "locate": (RUNNING, STAY),
-    "store_tokens": (RUNNING, STAY),
-    "advance": (RUNNING, Status.PROCESSING),
-    "finish": (RUNNING, Status.COMPLETED),
-    "fail": (RUNNING, Status.FAILED),
-}
-TABLE: Final = {**ON_JOBS, **ON_LEASES}
-
-READS: Final = {"get", "these", "due", "expired", "consented", "grants_beside", "received"}
-BEGINNINGS: Final = {"create", "receive"}
+KNOWN_FIELDS: Final = {*Job.__struct_encode_fields__, *BESIDE}
+READS: Final = {"get", "these", "due", "expired", "consented", "grants_beside", "received", "reading"}
 
 
 async def before_spending(stores: Stores, arrow: str) -> tuple[str, Attempt]:
@@ -124,7 +93,7 @@ async def of_a_file(stores: Stores, arrow: str) -> tuple[str, Attempt]:
 
 async def prepared(stores: Stores, arrow: str) -> tuple[str, Attempt]:
     """A job for which this arrow would match, if only its status were right, and the arrow itself."""
-    if arrow in ON_LEASES:
+    if arrow in WRITES:
         lease = await stores.leased()
         await stores.abandon(lease.job.id)
         return lease.job.id, writes(stores.leases, lease)[arrow]
@@ -139,28 +108,32 @@ async def prepared(stores: Stores, arrow: str) -> tuple[str, Attempt]:
     return await due_for_the_engine(stores, arrow)
 
 
-@pytest.mark.parametrize("arrow", TABLE)
+def name_of(transition: Transition) -> str:
+    return transition.name.lower()
+
+
+@pytest.mark.parametrize("transition", TABLE, ids=name_of)
 @pytest.mark.gen_test
-async def test_an_arrow_takes_its_own_step_from_where_it_begins(stores: Stores, arrow: str) -> None:
-    starts, end = TABLE[arrow]
-    for status in starts:
-        job_id, attempt = await prepared(stores, arrow)
+async def test_a_transition_takes_its_own_step_from_where_it_begins(stores: Stores, transition: Transition) -> None:
+    for status in transition.begins:
+        job_id, attempt = await prepared(stores, name_of(transition))
         await stores.put(job_id, status=status)
         before = await stores.stored_bytes(job_id)
         await attempt()
-        assert (await stores.stored(job_id))["status"] == (status if end is STAY else end)
+        document = await stores.stored(job_id)
+        assert document["status"] in (transition.leads or {status})
+        assert document.keys() <= KNOWN_FIELDS
         assert await stores.stored_bytes(job_id) != before
 
 
-@pytest.mark.parametrize("arrow", TABLE)
+@pytest.mark.parametrize("transition", TABLE, ids=name_of)
 @pytest.mark.gen_test
-async def test_an_arrow_from_anywhere_else_changes_not_one_byte(stores: Stores, arrow: str) -> None:
-    starts, _ = TABLE[arrow]
-    for status in set(Status).difference(starts):
-        job_id, attempt = await prepared(stores, arrow)
+async def test_a_transition_from_anywhere_else_changes_not_one_byte(stores: Stores, transition: Transition) -> None:
+    for status in set(Status) - transition.begins:
+        job_id, attempt = await prepared(stores, name_of(transition))
         await stores.put(job_id, status=status)
         before = await stores.stored_bytes(job_id)
-        if arrow in ON_LEASES:
+        if name_of(transition) in WRITES:
             with pytest.raises(LeaseLostError):
                 await attempt()
         else:
@@ -168,21 +141,12 @@ async def test_an_arrow_from_anywhere_else_changes_not_one_byte(stores: Stores, 
         assert await stores.stored_bytes(job_id) == before, status
 
 
-@pytest.mark.parametrize(("arrow", "starts", "end"), [(arrow, *steps) for arrow, steps in TABLE.items()])
-def test_every_step_is_one_that_a_job_may_take(arrow: str, starts: tuple[Status, ...], end: str) -> None:
-    assert end is STAY or all(end in ARROWS[start] for start in starts), arrow
-
-
 @pytest.mark.parametrize("store", [JobStore, LeaseStore])
 def test_no_method_of_a_store_is_missing_from_the_table(store: type) -> None:
     public = {name for name, _ in inspect.getmembers(store, inspect.isfunction) if not name.startswith("_")}
-    assert public <= TABLE.keys() | READS | BEGINNINGS
-    assert set(WRITES) == ON_LEASES.keys()
-
-
-@pytest.mark.parametrize("ended", sorted(ENDS - {Status.FAILED}))
-def test_what_has_completed_or_was_cancelled_stays_so(ended: Status) -> None:
-    assert not ARROWS[ended]
+    assert public <= set(map(name_of, Transition)) | READS
+    of_leases = {name for name in public if name in WRITES}
+    assert of_leases == (set(WRITES) if store is LeaseStore else set())
 
 
 @pytest.mark.gen_test

@@ -1,4 +1,4 @@
-"""What clients see of a job, and where it may go from where it is."""
+"""What clients see of a job, and a worker's hold on it."""
 
 import time
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everreach.errors import LeaseLostError
-from everreach.jobs.job import ARROWS, ENDS, RUNNING, Job, Lease, Status, Tally
+from everreach.jobs.job import Job, Lease, Status, Tally
 
 THEN = datetime(2025, 11, 2, 16, 0, tzinfo=UTC)
 COUNTS = st.integers(0, 10**9)
@@ -34,29 +34,6 @@ def test_an_empty_address_book_that_has_completed_is_at_100() -> None:
 
 def test_a_failed_job_keeps_the_progress_it_had() -> None:
     assert job(status=Status.FAILED, processed_contacts=1, total_contacts=3).progress_percent == 33.33
-
-
-def test_every_status_has_its_arrows() -> None:
-    assert ARROWS.keys() == set(Status)
-    assert set(Status) >= ENDS | RUNNING
-    assert not ENDS & RUNNING
-
-
-@pytest.mark.parametrize("status", Status)
-def test_only_a_failed_job_ever_leaves_its_end(status: Status) -> None:
-    assert status.ended == (status in ENDS)
-    if status.ended:
-        assert bool(ARROWS[status]) == (status is Status.FAILED)
-    else:
-        assert {Status.FAILED, Status.CANCELLED} <= ARROWS[status]
-
-
-def test_a_retry_leads_back_to_work_and_never_straight_to_an_end() -> None:
-    assert not ARROWS[Status.FAILED] & ENDS
-
-
-def test_a_job_completes_only_out_of_its_work() -> None:
-    assert {status for status in Status if Status.COMPLETED in ARROWS[status]} == RUNNING
 
 
 def test_a_tally_adds_up() -> None:

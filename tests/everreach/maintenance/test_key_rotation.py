@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import pytest
 
+from everreach.jobs.fields import SEALED
 from everreach.maintenance.key_rotation import PASSES, KeyRotation, Pass
 from everreach.security.key_strength import new_key
 from everreach.security.vault import Vault
 from storage.indexes import JOBS
 from storage.mongo import Database
-from storage.sealed_values import SEALED_FIELDS, Batch, Sealed, SealedStore
+from storage.sealed_values import Batch, Sealed, SealedStore
 from tests.storage.builders import USER
 
 OLD, NEW, LOST = (base64.b64decode(new_key()) for _ in range(3))
@@ -29,7 +30,7 @@ async def plant(database: Database, vault: Vault, jobs: int) -> list[Secret]:
     secrets, documents = [], []
     for number in range(jobs):
         job_id = str(uuid.uuid4())
-        own = [Secret(job_id, name, f"{name} {number}") for name in SEALED_FIELDS]
+        own = [Secret(job_id, name, f"{name} {number}") for name in SEALED]
         sealed = {one.field: vault.seal(one.text, job_id=job_id, user_id=USER, field=one.field) for one in own}
         documents.append({"_id": job_id, "user_id": USER, "version": 1, **sealed})
         secrets += own
@@ -42,7 +43,7 @@ async def opened(database: Database, vault: Vault) -> set[Secret]:
     return {
         Secret(job["_id"], name, vault.open(job[name], job_id=job["_id"], user_id=USER, field=name))
         async for job in database[JOBS].find()
-        for name in SEALED_FIELDS
+        for name in SEALED
         if job[name]
     }
 
@@ -79,7 +80,7 @@ async def test_what_no_key_opens_is_named_and_left_as_it_is(database: Database) 
     passes = await KeyRotation(SealedStore(database), RING).run(ignore)
     assert passes[0].resealed == 2
     unreadable = {(value.job_id, value.field) for value in passes[-1].unreadable}
-    assert unreadable == {(lost.job_id, name) for name in SEALED_FIELDS} | {(moved.job_id, "access_token")}
+    assert unreadable == {(lost.job_id, name) for name in SEALED} | {(moved.job_id, "access_token")}
     assert passes[-1].clean
     stored = await database[JOBS].find_one({"_id": moved.job_id})
     assert stored
