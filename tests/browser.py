@@ -12,7 +12,7 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER: Final = shutil.which("chromedriver")
@@ -42,6 +42,15 @@ document.addEventListener("securitypolicyviolation", (event) => violations.push(
 _VISIBLE: Final = """
 return [...document.querySelectorAll(arguments[0])]
   .find((one) => one.checkVisibility() && one.innerText.includes(arguments[1])) ?? null;
+"""
+_DROP: Final = """
+const [selector, name, text] = arguments;
+const dataTransfer = new DataTransfer();
+dataTransfer.items.add(new File([text], name));
+for (const kind of ["dragover", "drop"]) {
+  const event = new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true });
+  document.querySelector(selector).dispatchEvent(event);
+}
 """
 _RECORDER: Final = """
 const [name] = arguments;
@@ -104,6 +113,23 @@ class Browser:
         field = self.see(selector)
         field.clear()
         field.send_keys(text)
+
+    def choose(self, selector: str, value: str) -> None:
+        """Choose of a list as a person does, so that the page hears of it."""
+        Select(self.see(selector)).select_by_value(value)
+
+    def drop(self, selector: str, name: str, text: str) -> None:
+        """Drop a file of this name onto the first element that matches."""
+        self.run(_DROP, selector, name, text)
+
+    def downloads(self, folder: Path) -> None:
+        """Keep there what is downloaded from now on."""
+        self._devtools("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
+    def downloaded(self, folder: Path, pattern: str) -> Path:
+        """The file that matches, once it is there."""
+        found: Path = self._until(lambda _: next(folder.glob(pattern), None), f"{pattern} in {folder}")
+        return found
 
     def text(self, selector: str) -> str:
         return self.see(selector).text

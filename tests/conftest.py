@@ -17,6 +17,7 @@ from everreach.observability.logs import OURS, TextLine
 from storage.embedded.mongod import EmbeddedMongod
 from storage.indexes import ensure_indexes
 from storage.mongo import Database, connect
+from tests.browser import PHONE, Browser, chromium
 from tests.databases import Databases
 from tests.project import Project
 from tests.receiver import Receiver
@@ -164,3 +165,22 @@ def receiver(io_loop: IOLoop) -> Iterator[Receiver]:
     made: Receiver = io_loop.run_sync(opened)
     yield made
     io_loop.run_sync(made.close)
+
+
+@pytest.fixture(scope="session")
+def running_chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One Chromium for all tests of the console: to start one takes a second."""
+    with chromium(tmp_path_factory.mktemp("chromium"), request.config.getoption("--pictures")) as browser:
+        browser.witness()
+        yield browser
+
+
+@pytest.fixture
+def browser(running_chromium: Browser) -> Iterator[Browser]:
+    """A phone by day, until the test says otherwise; nothing may have been complained of in the end."""
+    running_chromium.resize(PHONE)
+    yield running_chromium
+    complaints = running_chromium.complaints()
+    # Before its server goes away.
+    running_chromium.leave()
+    assert complaints == []

@@ -1,113 +1,24 @@
 """The console as a person uses it, in a real Chromium: with a thumb, a keyboard or a screen reader, day or night."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from everreach.security.authenticator import issue
 from providers.sandbox.faults import Fault
 from providers.sandbox.people import expected
-from tests.browser import DESK, INSTALLED, NARROWEST, PHONE, Browser, chromium
-from tests.handlers.following import change, complete, following, running_job
-from tests.world import ACCOUNT, SECRET, World, new_user
+from tests.browser import DESK, INSTALLED, PHONE, Browser
+from tests.console import EMAIL, Person, in_a_browser, look_at
+from tests.handlers.following import complete, following
+from tests.world import ACCOUNT, World
 
-EMAIL: Final = "ada@everreach.example"
 MARKUP: Final = '<img src=x onerror="violations.push(1)">@x.example'
 MANY: Final = 2345
-T = TypeVar("T")
 
 pytestmark = pytest.mark.skipif(
     not INSTALLED, reason="the console is tried in Chromium (Debian: apt install chromium chromium-driver)"
 )
-
-
-@pytest.fixture(scope="module")
-def running_chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with chromium(tmp_path_factory.mktemp("chromium"), request.config.getoption("--pictures")) as browser:
-        browser.witness()
-        yield browser
-
-
-@pytest.fixture
-def browser(running_chromium: Browser) -> Iterator[Browser]:
-    """A phone by day, until the test says otherwise; nothing may have been complained of in the end."""
-    running_chromium.resize(PHONE)
-    yield running_chromium
-    complaints = running_chromium.complaints()
-    # Before its server goes away.
-    running_chromium.leave()
-    assert complaints == []
-
-
-class Person:
-    """Somebody with an account, in front of the console."""
-
-    def __init__(self, world: World, browser: Browser, loop: asyncio.AbstractEventLoop) -> None:
-        self.id = new_user()
-        self._world = world
-        self._browser = browser
-        self._loop = loop
-
-    def token(self, seconds: float = 3600) -> str:
-        return issue(SECRET, self.id, seconds, email=EMAIL)
-
-    def open(self, host: str = "127.0.0.1") -> None:
-        """Follow a link like the one that the demo prints."""
-        self._browser.open(f"http://{host}:{self._world.config.port}/console#token={self.token()}")
-
-    def start(self, provider: str = "Google") -> None:
-        self._browser.click(".provider", provider)
-
-    def answer(self, decision: str = "allow", size: int = 50) -> None:
-        """At the consent page, in the other tab."""
-        with self._browser.other_tab():
-            self._browser.type("[name=account]", ACCOUNT)
-            self._browser.type("[name=size]", str(size))
-            self._browser.click(f"[value={decision}]")
-
-    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        """Have something done that is not the person's own doing."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
-
-    def imported(self, size: int = 50, provider: str = "google", account: str = ACCOUNT) -> str:
-        """An import that has ended before the console is opened; returns the job's id."""
-
-        async def whole() -> str:
-            job_id = await self._world.consent(provider, self.id, account, size)
-            await self._world.ended(job_id, self.id)
-            return job_id
-
-        return self.wait_for(whole())
-
-    def running(self, **counts: int) -> str:
-        """An import that goes on only when the test says so; returns the job's id."""
-        job_id = self.wait_for(running_job(self._world, self.id))
-        self.advance(job_id, **counts)
-        return job_id
-
-    def advance(self, job_id: str, imported: int = 0, skipped: int = 0, failed: int = 0) -> None:
-        counts = {"imported_contacts": imported, "skipped_contacts": skipped, "failed_contacts": failed}
-        whole = {**counts, "processed_contacts": imported + skipped + failed, "provider_account_name": ACCOUNT}
-        self.wait_for(change(self._world, job_id, **whole))
-
-
-def in_a_browser(
-    steps: Callable[[World, Browser, Person], None], **settings: Any
-) -> Callable[..., Coroutine[Any, Any, None]]:
-    """Take the steps in a thread, so that the node goes on serving meanwhile."""
-
-    @pytest.mark.settings(everreach_console=True, **settings)
-    @pytest.mark.gen_test(timeout=150)
-    async def test(world: World, browser: Browser) -> None:
-        person = Person(world, browser, asyncio.get_running_loop())
-        await asyncio.to_thread(steps, world, browser, person)
-
-    return test
 
 
 @in_a_browser
@@ -317,27 +228,3 @@ def test_everybody_can_use_it(world: World, browser: Browser, person: Person) ->
     browser.click("[data-status=completed] .details")
     browser.see("#contacts td")
     look_at(browser, "detail")
-
-
-def look_at(browser: Browser, view: str) -> None:
-    """Everything that can be operated has a name, everything can be told from its ground, and nothing is cut off."""
-    controls = browser.controls()
-    assert controls
-    assert [control for control in controls if not control[1].strip()] == []
-    for name, size in {"desktop": DESK, "narrowest": NARROWEST, "phone": PHONE}.items():
-        for scheme in ("dark", "light"):
-            browser.resize(size, dark=scheme == "dark")
-            assert browser.run(CONTRAST) == [], scheme
-            browser.picture(f"{view}-{name}-{scheme}")
-        assert browser.run(PROTRUDING) == [], name
-
-
-PROTRUDING: Final = """
-const edge = document.querySelector("main").getBoundingClientRect().right;
-return [...document.querySelectorAll("main *")].filter((one) => one.getBoundingClientRect().right > edge + 1)
-  .map((one) => one.className).concat(document.documentElement.scrollWidth > innerWidth ? ["the page"] : []);
-"""
-"""Lists what reaches over the margin; a page that can be pushed sideways is one of them."""
-
-CONTRAST: Final = (Path(__file__).parent / "contrast.js").read_text("utf-8")
-"""Lists the texts and the parts of a bar that cannot be told well enough from what is behind them."""

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { follow, hasEnded } from "./follow.js";
 import { attempt, complain, fromTemplate, say } from "./page.js";
-import { number, origin, outcome, processed, providerName, sentence, stateName, waiting } from "./words.js";
+import { importName, isFile, number, origin, outcome, processed, providerName, sentence, stateName, waiting } from "./words.js";
 
 const PARTS = ["imported", "skipped", "failed"];
 
@@ -34,6 +34,11 @@ export class Card {
 
   get ended() {
     return hasEnded(this.job);
+  }
+
+  /** A file that nobody has begun: nothing moves before that, which may take a day. */
+  get idle() {
+    return this.job.status === "pending" && isFile(this.job.provider);
   }
 
   get following() {
@@ -92,7 +97,7 @@ export class Card {
     for (const name of PARTS) this.#grow(name, job[`${name}_contacts`]);
     this.#grow("rest", Math.max(job.total_contacts - processed(job), job.total_contacts ? 0 : 1));
     meter.setAttribute("role", this.ended ? "img" : "progressbar");
-    meter.setAttribute("aria-label", this.ended ? outcome(job) : `Import from ${providerName(job.provider)}`);
+    meter.setAttribute("aria-label", this.ended ? outcome(job) : importName(job.provider));
     const values = this.ended || waiting(job) ? {} : { now: Math.floor(job.progress_percent), text: outcome(job) };
     for (const name of ["now", "text"]) {
       if (name in values) meter.setAttribute(`aria-value${name}`, values[name]);
@@ -112,6 +117,9 @@ export class Card {
     const consent = this.#part(".consent");
     consent.hidden = !(waiting(job) && consentUrls.has(this.id));
     if (!consent.hidden) consent.href = consentUrls.get(this.id);
+    const begin = this.#part(".begin");
+    begin.hidden = !this.idle;
+    begin.href = `#file=${this.id}`;
     this.#part(".details").hidden = this.element.dataset.bare === "true";
     this.#part(".cancel").hidden = this.ended;
     this.#part(".retry").hidden = job.status !== "failed";
@@ -128,7 +136,7 @@ export class Card {
     if (!before) return;
     const quarter = (job) => Math.floor(job.progress_percent / 25);
     if (before.status === now.status && quarter(before) === quarter(now)) return;
-    const name = `Import from ${providerName(now.provider)}`;
+    const name = importName(now.provider);
     say(hasEnded(now) ? `${name}: ${stateName(now.status)}. ${outcome(now)}.`
       : `${name}: ${stateName(now.status)}, ${Math.floor(now.progress_percent)} percent.`);
   }

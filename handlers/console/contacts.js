@@ -1,9 +1,9 @@
 // The second view: one import, and what became of each of its contacts.
 
-import { call } from "./api.js";
+import { call, file } from "./api.js";
 import { Card } from "./card.js";
 import { attempt, complain, fromTemplate, showPager } from "./page.js";
-import { fate, number, providerName } from "./words.js";
+import { fate, importName, number } from "./words.js";
 
 const PAGE = 25;
 const FILTERS = { skipped: "Skipped", failed: "Failed", created: "Imported" };
@@ -13,6 +13,7 @@ const COUNTERS = { skipped: "skipped_contacts", failed: "failed_contacts", creat
 const element = (id) => document.getElementById(id);
 let card = null;
 let action = null;
+let picked = null; // By the person; until then what is most telling is shown.
 let asked = 0;
 
 export async function open(id) {
@@ -20,8 +21,8 @@ export async function open(id) {
   try {
     const job = await call(`status/${encodeURIComponent(id)}`);
     if (mine !== asked) return;
-    card = new Card(job, { onChange: showFilters, onEnd: () => choose(action).catch(complain) });
-    element("detail-title").textContent = `Import from ${providerName(job.provider)}`;
+    card = new Card(job, { onChange: showFilters, onEnd: () => choose(picked ?? mostTelling(card.job)).catch(complain) });
+    element("detail-title").textContent = importName(job.provider);
     element("detail-card").replaceChildren(card.element);
     card.follow();
     await choose(mostTelling(job));
@@ -34,10 +35,10 @@ export async function open(id) {
 export function close() {
   asked += 1;
   card?.leave();
-  card = action = null;
+  card = action = picked = null;
   element("detail-title").textContent = "Import";
   for (const id of ["detail-card", "filters"]) element(id).replaceChildren();
-  for (const id of ["contacts", "no-contacts", "contacts-pager"]) element(id).hidden = true;
+  for (const id of ["contacts", "no-contacts", "contacts-pager", "failed-file"]) element(id).hidden = true;
 }
 
 /** What went wrong comes first. */
@@ -45,6 +46,7 @@ const mostTelling = (job) => Object.keys(FILTERS).sort((one, other) => rank(job,
 const rank = (job, name) => ["created", "skipped", "failed"].indexOf(name) * (job[COUNTERS[name]] > 0);
 
 function showFilters({ job }) {
+  element("failed-file").hidden = !job.failed_contacts;
   const group = element("filters");
   if (!group.childElementCount) group.append(...Object.keys(FILTERS).map(filter));
   for (const button of group.children) {
@@ -58,7 +60,7 @@ function filter(name) {
   const made = document.createElement("button");
   made.type = "button";
   made.dataset.action = name;
-  made.addEventListener("click", () => attempt(made, () => choose(name)));
+  made.addEventListener("click", () => attempt(made, () => choose((picked = name))));
   return made;
 }
 
@@ -90,3 +92,14 @@ function row(contact) {
   made.cells[1].textContent = fate(contact);
   return made;
 }
+
+/** The browser keeps it as if it had been a link; one that is followed could not say who asks. */
+async function keepFailed() {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await file(`jobs/${card.id}/contacts?action=failed&format=csv`));
+  link.download = "failed.csv";
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+element("failed-file").addEventListener("click", ({ target }) => attempt(target, keepFailed));

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { askForConsent, Card } from "./card.js";
 import { attempt, complain, fromTemplate, showPager } from "./page.js";
-import { providerName } from "./words.js";
+import { importName, providerName } from "./words.js";
 
 const PAGE = 10;
 const MOST_FOLLOWED = 4; // A browser opens six connections to a server, and the other requests need some of them.
@@ -34,7 +34,7 @@ function button(provider) {
   const made = fromTemplate("provider");
   made.dataset.provider = provider;
   made.querySelector(".monogram").textContent = providerName(provider).slice(0, 1);
-  made.querySelector(".name").textContent = `Import from ${providerName(provider)}`;
+  made.querySelector(".name").textContent = importName(provider);
   made.addEventListener("click", () => attempt(made, () => start(provider)));
   return made;
 }
@@ -73,6 +73,6 @@ function item(card) {
 }
 
 function followSome() {
-  const open = [...cards.values()].filter((card) => !card.ended && !card.gone);
+  const open = [...cards.values()].filter((card) => !card.ended && !card.gone && !card.idle);
   for (const card of open.slice(0, MOST_FOLLOWED)) card.follow();
 }

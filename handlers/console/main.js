@@ -1,12 +1,15 @@
-// Which of the three views is shown: the sign-in form, the imports, or one import.
+// Which of the four views is shown: the sign-in form, the imports, a file that waits, or one import.
 
 import * as contacts from "./contacts.js";
+import * as file from "./file.js";
 import * as imports from "./imports.js";
 import { hush } from "./page.js";
+import * as upload from "./upload.js";
 import { person, reason, session, signIn, signOut, takeFromAddress, token } from "./session.js";
 
 const element = (id) => document.getElementById(id);
-const VIEWS = ["sign-in", "home", "detail"];
+const VIEWS = ["sign-in", "home", "file-view", "detail"];
+const TITLES = { home: "home-title", "file-view": "file-title", detail: "detail-title" };
 
 function show(view) {
   for (const name of VIEWS) element(name).hidden = name !== view;
@@ -17,14 +20,18 @@ function route({ focus }) {
   hush();
   imports.close();
   contacts.close();
+  file.close();
+  upload.close();
   if (!token()) return askForToken();
   element("person").textContent = person();
-  const id = new URLSearchParams(location.hash.slice(1)).get("import");
-  show(id ? "detail" : "home");
+  const asked = new URLSearchParams(location.hash.slice(1));
+  const view = asked.has("import") ? "detail" : asked.has("file") ? "file-view" : "home";
+  show(view);
   scrollTo(0, 0);
   // Whoever came by a link inside the page, hears where that led.
-  if (focus) element(id ? "detail-title" : "home-title").focus({ preventScroll: true });
-  return id ? contacts.open(id) : imports.open();
+  if (focus) element(TITLES[view]).focus({ preventScroll: true });
+  if (view === "home") return imports.open();
+  return view === "detail" ? contacts.open(asked.get("import")) : file.open(asked.get("file"));
 }
 
 function askForToken() {

@@ -20,7 +20,12 @@ const WHOLE = new Intl.NumberFormat("en");
 const MOMENT = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 
 export const number = (value) => WHOLE.format(value);
-export const providerName = (provider) => provider.slice(0, 1).toUpperCase() + provider.slice(1);
+const FILES = { csv: "CSV file", vcard: "vCard file" };
+
+export const isFile = (provider) => provider in FILES;
+export const providerName = (provider) => FILES[provider] ?? provider.slice(0, 1).toUpperCase() + provider.slice(1);
+export const importName = (provider) =>
+  isFile(provider) ? `Import of a ${providerName(provider)}` : `Import from ${providerName(provider)}`;
 export const stateName = (status) => STATES[status] ?? status;
 export const processed = (job) => job.imported_contacts + job.skipped_contacts + job.failed_contacts;
 export const waiting = (job) => job.status === "authenticating" || job.status === "pending";
@@ -45,12 +50,13 @@ export function sentence(job, consentUrl) {
   switch (job.status) {
     case "pending":
     case "authenticating":
+      if (isFile(job.provider)) return "It waits for you to begin, for a day.";
       return consentUrl
         ? `Give your consent at ${name}, in the tab that has just opened. Once you have answered you can close that ` +
             "tab, even if it looks blank: this page notices by itself."
         : `Waiting for your consent at ${name}, in the tab where you were asked. If that is gone, cancel and start again.`;
     case "fetching":
-      return `Opening your address book at ${name}.`;
+      return isFile(job.provider) ? "Opening your file." : `Opening your address book at ${name}.`;
     case "processing":
       return `${number(processed(job))} of ${contacts(job.total_contacts)}`;
     case "completed":
@@ -76,4 +82,24 @@ function duration(job) {
 /** What became of one contact. */
 export function fate(contact) {
   return contact.error_message ?? REASONS[contact.skip_reason] ?? ACTIONS[contact.action] ?? contact.action;
+}
+
+export const DELIMITERS = { ",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Vertical bar" };
+
+/** What a file is, in a line. */
+export function fileSummary({ provider, records, encoding, delimiter, columns }) {
+  if (records === undefined) return `A ${providerName(provider)}. It is read as it was understood when it came.`;
+  const one = provider === "csv" ? "row" : "card";
+  const parts = [`${number(records)} ${records === 1 ? one : `${one}s`}`];
+  if (columns.length) parts.push(`${number(columns.length)} columns`, `split by ${(DELIMITERS[delimiter] ?? delimiter).toLowerCase()}`);
+  return [...parts, encoding].join(" · ");
+}
+
+export function certainty(confidence) {
+  const word = confidence >= 0.9 ? "Certain" : confidence >= 0.5 ? "Likely" : "Not certain";
+  return `${word} (${Math.round(confidence * 100)}%).`;
+}
+
+export function bytes(count) {
+  return count < 1e6 ? `${number(Math.ceil(count / 1e3))} kB` : `${(count / 1e6).toFixed(1)} MB`;
 }
