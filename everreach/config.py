@@ -6,7 +6,6 @@ The only reader of `os.environ`. Names are those of docs/settings.md; an empty v
 import base64
 import logging
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Self, cast
@@ -17,7 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everreach.errors import SettingsError
-from everreach.jobs.options import NOT_OFFERED, Duplicates, Options, WithoutEmail
+from everreach.jobs.options import Duplicates, Options, WithoutEmail
 from everreach.net.origins import serialized
 from everreach.setting_types import (
     KEY_ADVICE,
@@ -132,13 +131,6 @@ class Config(BaseSettings):
             raise ValueError("set this or SUPABASE_JWT_SECRET: without one nobody can sign in")
         return value
 
-    @field_validator("import_without_email", "import_duplicates")
-    @classmethod
-    def _only_what_is_offered(cls, value: StrEnum, info: ValidationInfo) -> StrEnum:
-        if value == NOT_OFFERED[str(info.field_name).removeprefix("import_")]:
-            raise ValueError(f"the import cannot do {value} yet; leave it out")
-        return value
-
     @field_validator("webhook_secrets")
     @classmethod
     def _webhooks_are_signed(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
@@ -238,7 +230,7 @@ class Config(BaseSettings):
     def import_options(self) -> Options:
         """How an import is made, unless its start says otherwise."""
         return Options(
-            without_email=self.import_without_email, duplicates=self.import_duplicates, region=self.import_region
+            without_email=self.import_without_email, duplicates=self.import_duplicates, home=self.import_region
         )
 
 

@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from everreach.errors import ApiError
 from everreach.jobs.job import Status
+from everreach.jobs.outcome import Action, SkipReason
 from everreach.jobs.status_document import Id, JobSummary, Moment, ProviderName
 
 _TITLE = Meta(description="A short title.", examples=["Not Found"])
@@ -100,11 +101,12 @@ class ContactOutcome(Struct, kw_only=True, frozen=True):
     """What became of one contact that the provider sent."""
 
     provider_contact_id: Annotated[str, Meta(description="Its id at the provider.", examples=["people/c4521"])]
-    action: Annotated[Literal["created", "updated", "skipped", "failed"], Meta(examples=["skipped"])]
+    action: Annotated[Action, Meta(examples=["skipped"])]
     skip_reason: Annotated[
-        Literal["duplicate", "no_email", "unusable_email"] | None,
+        SkipReason | None,
         Meta(
-            description="Why it was skipped: there is one with this address, it has no e-mail, or none is an address.",
+            description="Why it was skipped: you have one with its key, it has no e-mail, none is an address, or it"
+            " says nothing but notes, labels or dates.",
             examples=["duplicate"],
         ),
     ]

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from everreach.errors import (
+    BadRequestError,
     ConflictError,
     DatabaseError,
     FileGoneError,
@@ -16,10 +17,12 @@ from everreach.errors import (
     UnavailableError,
 )
 from everreach.jobs.job import Job, Status
+from everreach.jobs.outcome import Action
 from everreach.jobs.status_document import JobSummary, StatusDocument, whole_seconds
 from everreach.observability.logs import about_job
 from everreach.security.authenticator import Caller
 from everreach.security.oauth_state import is_job_id
+from everreach.uploads.failed_records import FailedRecords
 from handlers.base import BaseHandler
 from handlers.bodies import ContactOutcome, ContactPage, JobPage, Retried
 from handlers.operation import Answer, Tag, operation
@@ -41,6 +44,9 @@ _PROVIDER: Final = Choice(
 )
 _STATUS: Final = Choice("status", "Only jobs with this one.", "completed", tuple(Status))
 _ACTION: Final = Choice("action", "Only contacts of which this became.", "skipped", ACTIONS)
+_FORMAT: Final = Choice(
+    "format", "What failed as a CSV, to be mended and uploaded again; with `action=failed`.", "csv", ("json", "csv")
+)
 _ALWAYS: Final = (TooManyRequestsError, UnavailableError)
 _OF_A_JOB: Final = (JobNotFoundError, *_ALWAYS)
 
@@ -164,12 +170,23 @@ class ContactsHandler(JobHandler):
     @operation(
         "listContacts",
         Tag.JOBS,
-        takes=(JOB_ID, _LIMIT, _OFFSET, _CONTACT_BEFORE, _ACTION),
-        answers=(Answer(200, "A page of outcomes.", ContactPage),),
+        takes=(JOB_ID, _LIMIT, _OFFSET, _CONTACT_BEFORE, _ACTION, _FORMAT),
+        answers=(
+            Answer(200, "A page of outcomes.", ContactPage),
+            Answer(200, "What failed.", media_type="text/csv", example="Name,E-mail,error\r\n"),
+        ),
         errors=_OF_A_JOB,
     )
     async def get(
-        self, job_id: str, caller: Caller, *, limit: int, offset: int, after: str | None, action: str | None
+        self,
+        job_id: str,
+        caller: Caller,
+        *,
+        limit: int,
+        offset: int,
+        after: str | None,
+        action: str | None,
+        format: str | None,  # noqa: A002 - So clients call it.
     ) -> None:
         """What became of each contact
 
@@ -180,12 +197,30 @@ class ContactsHandler(JobHandler):
 
         To read them all, name the last contact of a page as `after` of the next: an `offset` costs the more the larger
         it is. Of one person two pages are looked up at once and twenty wait; more are 429.
+
+        `action=failed&format=csv` gives all that failed, to be mended and uploaded again: the file's own header and a
+        column `error`; a card whole, in a column `card`.
         """
         job = await self.job_of(caller.user_id, job_id)
+        if format == "csv":
+            await self._failed(job, action)
+            return
         async with self.services.lanes.lane(caller.user_id):
             rows, total = await self.services.pages.contacts(job, action, limit, offset, after)
         contacts = [_outcome(row) for row in rows]
         self.write_json(ContactPage(contacts=contacts, total=total, limit=limit, offset=offset))
+
+    async def _failed(self, job: Job, action: str | None) -> None:
+        if action != Action.FAILED:
+            raise BadRequestError("Only what failed can be had as a CSV: ask for action=failed, too.")
+        records = FailedRecords(job.provider, await self.services.jobs.reading(job.id, job.user_id))
+        self.set_header("Content-Type", "text/csv; charset=utf-8")
+        self.set_header("Content-Disposition", 'attachment; filename="failed.csv"')
+        self.write(f"\ufeff{records.header()}")
+        async with self.services.lanes.lane(job.user_id):
+            async for rows in self.services.pages.failed(job):
+                self.write(records.lines(rows))
+                await self.flush()
 
 
 def _outcome(row: dict[str, Any]) -> ContactOutcome:

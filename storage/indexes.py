@@ -21,7 +21,9 @@ PERSON_BOUND = (CONTACTS, LEDGER, DELIVERIES, UPLOAD_CHUNKS, UPLOADS, JOBS)
 """Every collection whose documents carry the `user_id` of the person that they are of. A new one belongs in here."""
 
 CONTACT_KEY = "user_id_email"
+CONTACT_OTHER_KEY = "contact_key"
 HAS_EMAIL = {"email": {"$gt": ""}}  # Only text that is not empty: contacts without an e-mail are free of the key.
+HAS_KEY = {"key": {"$gt": ""}}  # Only those contacts without an e-mail that were imported have one, and pay for it.
 NO_EMAIL = {"email": {"$in": [None, ""]}}  # Most of the others.
 # And the rest, also the app's own: every type of BSON but text and null, https://bsonspec.org/spec.html.
 ODD_EMAIL = {"email": {"$type": [1, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, -1, 127]}}
@@ -54,6 +56,8 @@ async def ensure_indexes(database: Database) -> None:
     await ledger.create_index(
         [(name, ASCENDING) for name in ("user_id", "import_job_id", "action", "page", "_id")], name="outcome"
     )
+    other_key = [("user_id", ASCENDING), ("key", ASCENDING)]
+    await contacts.create_index(other_key, name=CONTACT_OTHER_KEY, unique=True, partialFilterExpression=HAS_KEY)
     # With the key they find all contacts of a person. One over all of them would cost each import a tenth of its speed.
     await contacts.create_index("user_id", name="no_email", partialFilterExpression=NO_EMAIL)
     await contacts.create_index("user_id", name="odd_email", partialFilterExpression=ODD_EMAIL)

@@ -15,6 +15,7 @@ from storage.quarantine import readable
 from storage.transitions import (
     DUE,
     DUE_FIELDS,
+    KNOWN_KINDS,
     NEVER,
     NO_TOKENS,
     NOW,
@@ -107,7 +108,7 @@ class JobStore(FileJobStore):
     @translated
     async def due(self, statuses: frozenset[Status], limit: int, but: Sequence[str] = ()) -> list[Job]:
         """Jobs in one of these statuses that the engine has to look at now, the longest waiting first, `but` some."""
-        query = {"not_before": {"$exists": True}, "status": {"$in": sorted(statuses)}, **DUE}
+        query = {"not_before": {"$exists": True}, "status": {"$in": sorted(statuses)}, **KNOWN_KINDS, **DUE}
         query |= {"_id": {"$nin": but}} if but else {}
         found = self._jobs.find(query, DUE_FIELDS, sort=[("not_before", ASCENDING)], batch_size=limit)
         return await readable(self._jobs, found, limit)

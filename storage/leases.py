@@ -14,6 +14,7 @@ from storage.indexes import JOBS
 from storage.mongo import Database, Document, translated
 from storage.transitions import (
     DUE,
+    KNOWN_KINDS,
     NEVER,
     NO_TOKENS,
     NOW,
@@ -61,7 +62,7 @@ class LeaseStore:
         began = time.monotonic()
         job = await apply(
             self._jobs,
-            {"_id": job_id, "user_id": user_id, **RUNNING_FILTER, **DUE},
+            {"_id": job_id, "user_id": user_id, **RUNNING_FILTER, **KNOWN_KINDS, **DUE},
             quietly({"lease_owner": self._owner}, fence={"$add": ["$fence", 1]}, not_before=after(self._seconds)),
         )
         return Lease(job, self._owner, job.fence, began + self._seconds) if job else None
@@ -142,6 +143,11 @@ class LeaseStore:
         await self._write(lease, change(values))
 
     @translated
+    async def locate(self, lease: Lease, region: str | None) -> None:
+        """Locate: where the book's phone numbers without a country are from, once for all of its pages."""
+        await self._write(lease, quietly({"region": region or ""}))
+
+    @translated
     async def store_tokens(self, lease: Lease, tokens: Document) -> None:
         """Refresh: the new sealed tokens are stored before anybody uses them."""
         await self._write(lease, quietly(tokens))
@@ -211,4 +217,7 @@ def _counted(tally: Tally) -> Document:
         "skipped_contacts": tally.skipped,
         "failed_contacts": tally.failed,
     }
-    return {name: {"$add": [f"${name}", number]} for name, number in added.items()}
+    # A job that an earlier version made lacks these, and a plain import needs none of them.
+    later = {"updated_contacts": tally.updated, "deleted_contacts": tally.deleted}
+    added |= {name: number for name, number in later.items() if number}
+    return {name: {"$add": [{"$ifNull": [f"${name}", 0]}, number]} for name, number in added.items()}

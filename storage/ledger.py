@@ -1,24 +1,23 @@
 """What became of each contact that a provider sent: one row each, and the counters that follow from the rows."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
-from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 
 from everreach.concurrency.cooperative import map_cooperatively
 from everreach.errors import DatabaseError
 from everreach.jobs.job import Job, Lease, Tally
+from everreach.jobs.outcome import Action, SkipReason
 from storage.bulk import UNENCODABLE, Template, insert_all
 from storage.indexes import LEDGER
 from storage.mongo import Database, Document, translated
 
-ACTIONS: Final = ("created", "updated", "skipped", "failed")
-
-_COUNTED: Final = ("created", "skipped", "failed")
+ACTIONS: Final = tuple(Action)
 _REFUSED: Final = f"The database takes no row of some contacts into {LEDGER}; look for validators and further indexes."
 _RAW_LIMIT: Final = 65536  # Bytes of an entry as received that a row keeps; a longer one is left out.
 
@@ -29,22 +28,32 @@ class Row(msgspec.Struct, gc=False):
     provider_contact_id: str
     provider_etag: str | None
     display_name: str | None
-    contact_id: ObjectId | None = None
-    action: str = "created"
-    skip_reason: str | None = None
+    contact_id: Any = None
+    action: Action = Action.CREATED
+    skip_reason: SkipReason | None = None
     error_message: str | None = None
     raw_data: str | None = None
+    digest: bytes | None = None
+    """Of the contact that was created, as it is stored: whether it was edited since."""
+    before: Document | None = None
+    after: Document | None = None
+    """The fields of a contact that were changed, as they were and as they are; one that was not there is absent."""
     document: RawBSONDocument | None = None
     """The row as stored, encoded ahead; None where it has to be encoded anew."""
 
-    def skip(self, reason: str, raw: object) -> None:
-        """The contact was left out on purpose: `duplicate`, `no_email` or `unusable_email`."""
-        self.action, self.skip_reason, self.raw_data = "skipped", reason, _text(raw)
+    def skip(self, reason: SkipReason, raw: object) -> None:
+        """The contact was left out on purpose."""
+        self.action, self.skip_reason, self.raw_data = Action.SKIPPED, reason, _text(raw)
+        self.document = None
+
+    def update(self, contact_id: object, before: Document, after: Document) -> None:
+        """The person's contact was changed."""
+        self.action, self.contact_id, self.before, self.after = Action.UPDATED, contact_id, before, after
         self.document = None
 
     def fail(self, message: str, raw: object) -> None:
         """The contact could not be read or stored."""
-        self.action, self.contact_id, self.error_message, self.raw_data = "failed", None, message, _text(raw)
+        self.action, self.contact_id, self.error_message, self.raw_data = Action.FAILED, None, message, _text(raw)
         self.document = None
 
     def encode(self, template: "RowTemplate") -> RawBSONDocument:
@@ -52,7 +61,7 @@ class Row(msgspec.Struct, gc=False):
         try:
             self.document = (
                 template.created.encode(self._told())
-                if self.action == "created"
+                if self.action is Action.CREATED
                 else template.any.encode(self._fields())
             )
         except UNENCODABLE:
@@ -69,15 +78,17 @@ class Row(msgspec.Struct, gc=False):
             "provider_contact_id": self.provider_contact_id,
             "provider_etag": self.provider_etag,
             "display_name": self.display_name,
+            **({"digest": self.digest} if self.digest and self.action is Action.CREATED else {}),
         }
 
     def _fields(self) -> Document:
         return {
             **self._told(),
-            "action": self.action,
-            "skip_reason": self.skip_reason,
+            "action": self.action.value,
+            "skip_reason": self.skip_reason and self.skip_reason.value,
             "error_message": self.error_message,
             "raw_data": self.raw_data,
+            **({} if self.after is None else {"before": self.before, "after": self.after}),
         }
 
 
@@ -87,7 +98,7 @@ class RowTemplate:
     def __init__(self, shared: Document) -> None:
         self.any = Template(shared)
         self.created = Template(
-            {"action": "created", "skip_reason": None, "error_message": None, "raw_data": None, **shared}
+            {"action": Action.CREATED.value, "skip_reason": None, "error_message": None, "raw_data": None, **shared}
         )
 
 
@@ -118,8 +129,7 @@ class Ledger:
         if recovering:
             return await self._tally({**_of(lease.job), "page": lease.job.page})
         # A row that is there already was counted with an earlier page: the listing has begun again.
-        actions = [row.action for place, row in enumerate(rows) if place not in there]
-        return Tally(*(actions.count(action) for action in _COUNTED))
+        return Tally.of(Counter(row.action for place, row in enumerate(rows) if place not in there))
 
     @translated
     async def unrecorded(self, job: Job, page: Sequence[R]) -> list[R]:
@@ -140,6 +150,8 @@ class Ledger:
             "imported_contacts": tally.imported,
             "skipped_contacts": tally.skipped,
             "failed_contacts": tally.failed,
+            "updated_contacts": tally.updated,
+            "deleted_contacts": tally.deleted,
         }
 
     @translated
@@ -179,7 +191,7 @@ class Ledger:
         matching = {"$match": {**query, "action": {"$in": list(ACTIONS)}}}
         groups = self._rows.aggregate([matching, {"$group": {"_id": "$action", "count": {"$sum": 1}}}])
         counts = {group["_id"]: group["count"] async for group in groups}
-        return Tally(*(counts.get(action, 0) for action in _COUNTED))
+        return Tally.of(counts)
 
 
 def _of(job: Job) -> Document:

@@ -3,7 +3,7 @@
 A page begins behind so many others, which costs the more the more they are, or right behind the one that came last.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from bson import MaxKey, MinKey
@@ -13,9 +13,10 @@ from pymongo.read_concern import ReadConcern
 
 from everreach.errors import BadRequestError
 from everreach.jobs.job import Job
+from everreach.jobs.outcome import Action
 from storage.indexes import JOBS, LEDGER
 from storage.ledger import ACTIONS
-from storage.mongo import PATIENCE_MS, Collection, Database, Document, prompt
+from storage.mongo import PATIENCE_MS, Collection, Database, Document, prompt, translated
 from storage.transitions import SHOWN, if_readable
 
 _HISTORY: Final = (("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", ASCENDING))
@@ -24,6 +25,7 @@ _SHOWN: Final = (
     *("provider_contact_id", "action", "skip_reason", "error_message"),
     *("contact_id", "display_name", "created_at"),
 )
+_AT_A_TIME: Final = 200  # Rows whose raw data is in memory at once: some mebibytes at the most.
 _COUNTS: Final = 2000  # So many counts are remembered.
 
 
@@ -68,6 +70,13 @@ class Pages:
         shown = {**dict.fromkeys(_SHOWN, 1), "_id": 0}
         rows = [row async for row in self._rows.find(query, shown, limit=limit, max_time_ms=PATIENCE_MS, **begin)]
         return rows, await self._counted((job.id, job.version, action), query)
+
+    async def failed(self, job: Job) -> AsyncIterator[list[Document]]:
+        """Why each contact failed and what was sent of it, in order of arrival, some hundred at a time."""
+        query = {**_of(job), "action": Action.FAILED}
+        found = self._rows.find(query, ["raw_data", "error_message"], sort=_OUTCOME, batch_size=_AT_A_TIME)
+        while rows := await translated(found.to_list)(_AT_A_TIME):
+            yield rows
 
     async def _counted(self, which: tuple[str, int, str | None], query: Document) -> int:
         if which not in self._counts:

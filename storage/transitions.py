@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 import msgspec
 from pymongo import ReturnDocument
 
-from everreach.jobs.job import RUNNING, Job, Lease
+from everreach.jobs.job import COUNTERS, RUNNING, Job, Kind, Lease
 from everreach.observability.metrics import of_provider
 from storage.mongo import Collection, Document
 
@@ -19,6 +19,9 @@ NEVER = "$$REMOVE"
 RETRY_WINDOW_SECONDS = 86400
 """How long a failed job keeps its tokens so that it can be retried without a new consent."""
 
+KNOWN_KINDS: Document = {"kind": {"$in": [*sorted(Kind), None]}}
+"""What this version knows how to do: while a newer one is rolled out, its new kinds are left to its own nodes."""
+
 DUE: Document = {"$expr": {"$lte": ["$not_before", NOW]}}
 RUNNING_FILTER: Document = {"status": {"$in": sorted(RUNNING)}}
 _AS_IT_STANDS = {
@@ -26,13 +29,7 @@ _AS_IT_STANDS = {
     for name in (
         "status",
         "version",
-        "total_contacts",
-        "processed_contacts",
-        "imported_contacts",
-        "skipped_contacts",
-        "failed_contacts",
-        "updated_contacts",
-        "deleted_contacts",
+        *COUNTERS,
         "notice",
         "error_message",
         "completed_at",
@@ -52,15 +49,13 @@ NO_TOKENS: Document = {"access_token": None, "refresh_token": None, "token_expir
 
 
 AT_BIRTH: Document = {
-    "kind": "import",
+    "kind": Kind.IMPORT,
     "version": 1,
     **NO_TOKENS,
     **dict.fromkeys(
         ("provider_account_id", "provider_account_name", "error_message", "completed_at", "throttled_since")
     ),
-    **dict.fromkeys(
-        ("total_contacts", "processed_contacts", "imported_contacts", "skipped_contacts", "failed_contacts"), 0
-    ),
+    **dict.fromkeys(COUNTERS, 0),
     **{"page": 0, "cursor": {}, "half_written": False},
     **{"fence": 0, "lease_owner": None, "begun": 0, "takeovers": 0},
 }

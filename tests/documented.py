@@ -39,10 +39,10 @@ def check_documented(method: str, url: str, status: int, headers: Mapping[str, s
     if method == "HEAD" or "content" not in response:
         assert body == b"", f"{asked} with a body"
         return
-    ((kind, content),) = response["content"].items()
-    assert headers.get("Content-Type", "").partition(";")[0] == kind, f"{asked} with another content type"
+    kind = headers.get("Content-Type", "").partition(";")[0]
+    assert kind in response["content"], f"{asked} with another content type"
     if kind == "application/json":
-        _check_body(asked, json.dumps(content["schema"]), body)
+        _check_body(asked, json.dumps(response["content"][kind]["schema"]), body)
 
 
 def _check_no_operation(

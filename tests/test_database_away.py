@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from pymongo import MongoClient
 
-import storage.contacts
+import storage.contacts.store
 import storage.ledger
 from everreach.concurrency import poller
 from everreach.engine import importer
@@ -323,7 +323,7 @@ async def test_trouble_while_a_job_fails_leaves_its_counters_right(
     world.sandbox.faults.add(Fault("missing_scope", "page", page=2, times=None))
     # The recovery from trouble at the second page counts that page by its rows.
     Blow(monkeypatch, trouble, INSERTS["rows"], KINDS[1], 2)
-    counted = Statement(storage.contacts.ContactStore, "record_unrecorded", command, LEDGER)
+    counted = Statement(storage.contacts.store.ContactStore, "record_unrecorded", command, LEDGER)
     collection = {"aggregate": LEDGER, "find": CONTACTS}.get(command, JOBS)
     Blow(monkeypatch, trouble, counted._replace(collection=collection), kind)
     user = new_user()
@@ -350,7 +350,8 @@ async def test_trouble_upon_trouble_leaves_no_trace(
     Blow(monkeypatch, trouble, INSERTS["rows"], Kind("unsure", UNSURE, 1), 2)
     collection = {"aggregate": LEDGER, "find": CONTACTS}[command]
     # The third call of record is the second try of the second page; insert's third, the third page or that try.
-    owner, function = (Ledger, "_tally") if command == "aggregate" else (storage.contacts.ContactStore, "_existing")
+    counting, looking = (Ledger, "_tally"), (storage.contacts.store.ContactStore, "_existing")
+    owner, function = counting if command == "aggregate" else looking
     Blow(monkeypatch, trouble, Statement(owner, function, command, collection), kind, 1 if owner is Ledger else 3)
     await check_import(world)
     assert trouble.end() >= 1

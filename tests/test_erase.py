@@ -127,7 +127,7 @@ async def test_a_page_that_a_sleeping_worker_sends_after_the_erasure_does_not_st
         landed.append(await insert_all(contacts, documents))
         return landed[-1]
 
-    monkeypatch.setattr("storage.contacts.insert_all", sent_late)
+    monkeypatch.setattr("storage.contacts.store.insert_all", sent_late)
     monkeypatch.setattr("everreach.maintenance.erasure.QUIET_SECONDS", 0.1)
     user = new_user()
     job_id = await world.consent("google", user, PERSON, 500)

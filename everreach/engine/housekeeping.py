@@ -1,20 +1,15 @@
 """What is left to do for jobs that nobody works on: what never came or began, cancels to settle, tokens to forget."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from everreach.concurrency.backoff import Backoff
+from everreach.concurrency.one_by_one import OneByOne
 from everreach.concurrency.poller import Poller
-from everreach.errors import DatabaseAwayError
 from everreach.jobs.job import Job, Status
-from everreach.observability.logs import describe
 from storage.jobs import JobStore
 
 _TIDIED: Final = frozenset({Status.PENDING, Status.AUTHENTICATING, Status.CANCELLED, Status.FAILED})
 _DUE_LIMIT: Final = 100
-_FAILURES: Final = 5  # So many in one look are the database's, and not the jobs'.
-_log = logging.getLogger(__name__)
 
 
 class Housekeeping:
@@ -23,7 +18,7 @@ class Housekeeping:
     def __init__(self, jobs: JobStore, settle: Callable[[Job], Awaitable[None]]) -> None:
         self._jobs = jobs
         self._settle = settle
-        self._rests = Backoff()
+        self._work = OneByOne("job %s could not be tidied: %s")
         self._scan = Poller(self._look, "jobs to tidy")
 
     @property
@@ -44,19 +39,9 @@ class Housekeeping:
         await self._scan.stop()
 
     async def _look(self) -> None:
-        """Tidy what is due. One that cannot be tidied rests, and keeps no other untidy."""
-        failures = 0
-        for job in await self._jobs.due(_TIDIED, _DUE_LIMIT, self._rests.resting()):
-            try:
-                await self._tidy(job)
-            except Exception as error:
-                self._rests.lay(job.id)
-                failures += 1
-                if isinstance(error, DatabaseAwayError) or failures == _FAILURES:
-                    raise
-                _log.error("job %s could not be tidied: %s", job.id, describe(error))
-            else:
-                self._rests.end(job.id)
+        """Tidy what is due."""
+        due = await self._jobs.due(_TIDIED, _DUE_LIMIT, self._work.resting())
+        await self._work.each(due, lambda job: job.id, self._tidy)
 
     async def _tidy(self, job: Job) -> None:
         if job.status is Status.PENDING:

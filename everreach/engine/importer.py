@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from everreach.contacts.page import Page
 from everreach.engine.identification import identify
+from everreach.engine.location import locate
 from everreach.engine.pipeline import Pipeline
 from everreach.engine.prefetch import Prefetch
 from everreach.engine.reconciliation import Reconciliation
@@ -121,6 +122,7 @@ class Importer:
         ):
             while True:
                 page = await self._next_page(listing, pages)
+                await locate(self._leases, lease, page)
                 await pages.put(page)
                 if page.next is None:
                     await pages.emptied()

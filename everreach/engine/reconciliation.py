@@ -1,7 +1,7 @@
 """What is left to do for a job that was taken from its worker by a person: by a cancel, or by an erasure."""
 
 from everreach.jobs.job import Job, Status
-from storage.contacts import ContactStore
+from storage.contacts.store import ContactStore
 from storage.jobs import JobStore
 from storage.ledger import Ledger
 

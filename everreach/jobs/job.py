@@ -2,15 +2,17 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
 from everreach.errors import LeaseLostError
 from everreach.jobs.cursor import Cursor
 from everreach.jobs.options import DEFAULTS, Options, Reading
+from everreach.jobs.outcome import Action
 
 LEASE_MARGIN_SECONDS: Final = 0.5
 """How long before its end a lease is no longer written under: the time that a statement may be on its way."""
@@ -33,6 +35,12 @@ class Status(StrEnum):
         return self in ENDS
 
 
+class Kind(StrEnum):
+    """What a job does. A job of an earlier version has none, and is an import."""
+
+    IMPORT = "import"
+
+
 ENDS: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 RUNNING: Final = frozenset({Status.FETCHING, Status.PROCESSING})
 
@@ -49,12 +57,33 @@ ARROWS: Final[dict[Status, frozenset[Status]]] = {
 """Every status a job may step to, by the status it has."""
 
 
+COUNTERS: Final = (
+    "total_contacts",
+    "processed_contacts",
+    "imported_contacts",
+    "skipped_contacts",
+    "failed_contacts",
+    "updated_contacts",
+    "deleted_contacts",
+)
+"""The fields in which a job counts."""
+
+
 class Tally(msgspec.Struct, frozen=True, gc=False):
-    """What became of some contacts."""
+    """What became of some contacts. Those that were `updated` or `deleted` are among the imported ones."""
 
     imported: int = 0
     skipped: int = 0
     failed: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int]) -> Self:
+        """The tally of so many rows by action."""
+        updated, deleted = counts.get(Action.UPDATED, 0), counts.get(Action.DELETED, 0)
+        imported = counts.get(Action.CREATED, 0) + updated + deleted
+        return cls(imported, counts.get(Action.SKIPPED, 0), counts.get(Action.FAILED, 0), updated, deleted)
 
     @property
     def processed(self) -> int:
@@ -68,7 +97,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     id: str
     user_id: str
     provider: str
-    kind: str = "import"
+    kind: str = Kind.IMPORT
+    """One of Kind, or what a newer version knows how to do."""
     status: Status
     version: int
     created_at: datetime
@@ -101,6 +131,8 @@ class Job(msgspec.Struct, kw_only=True, gc=False, rename={"id": "_id"}):
     """The file that it reads; None where there is none, or none any more."""
     reading: Reading | None = None
     """How that file is read."""
+    region: str | None = None
+    """Where the book's phone numbers without a country are from; "" where that is not known, None as long as not."""
     cursor: Cursor = Cursor()
     page: int = 0
     half_written: bool = False

@@ -23,11 +23,16 @@ class Duplicates(StrEnum):
 
 
 class Options(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """What the start said; a retry keeps it. `region` is where phone numbers without a country are from."""
+    """What the start said; a retry keeps it.
+
+    `region` is where phone numbers without a country are from, `home` the same where neither the start nor the book
+    itself says it.
+    """
 
     without_email: WithoutEmail = WithoutEmail.SKIP
     duplicates: Duplicates = Duplicates.SKIP
     region: str | None = None
+    home: str | None = None
     review: bool = False
 
 
@@ -52,11 +57,7 @@ class Reading(Struct, frozen=True, kw_only=True, gc=False):
     fields: tuple[str, ...] = ()
 
 
-NOT_OFFERED: Final[dict[str, object]] = {
-    "without_email": WithoutEmail.IMPORT,
-    "duplicates": Duplicates.FILL,
-    "review": True,
-}
+NOT_OFFERED: Final[dict[str, object]] = {"review": True}
 """What the words mean is settled, and the import does not do it yet: nobody shall believe that it did."""
 
 

@@ -4,17 +4,14 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from everreach.concurrency.backoff import Backoff
+from everreach.concurrency.one_by_one import OneByOne
 from everreach.concurrency.poller import Poller
-from everreach.errors import DatabaseError
-from everreach.observability.logs import describe
 from storage.raw_data import EndedJob, RawData
 
 LOOK_SECONDS: Final = 60.0
 """How often a node looks for what is due. One statement that finds nothing, as a rule."""
 
 _DUE_LIMIT: Final = 100
-_FAILURES: Final = 5  # So many in one look are the database's, and not the jobs'.
 _log = logging.getLogger(__name__)
 
 
@@ -24,7 +21,7 @@ class Retention:
     def __init__(self, raw_data: RawData, kept: timedelta) -> None:
         self._raw_data = raw_data
         self._kept = kept
-        self._rests = Backoff()
+        self._work = OneByOne("the raw data of job %s could not be forgotten: %s")
         self._scan = Poller(self._look, "raw data to forget", seconds=LOOK_SECONDS)
 
     def start(self) -> None:
@@ -36,18 +33,10 @@ class Retention:
         await self._scan.stop()
 
     async def _look(self) -> None:
-        """Forget what is due. A job for which that fails rests, and keeps no other waiting."""
-        before, failures = datetime.now(UTC) - self._kept, 0
-        jobs = await self._raw_data.due(before, _DUE_LIMIT, self._rests.resting())
-        for job in jobs:
-            try:
-                await self._forget(job, before)
-            except Exception as error:
-                self._rests.lay(job.id)
-                failures += 1
-                if isinstance(error, DatabaseError) or failures == _FAILURES:
-                    raise
-                _log.error("the raw data of job %s could not be forgotten: %s", job.id, describe(error))
+        """Forget what is due."""
+        before = datetime.now(UTC) - self._kept
+        jobs = await self._raw_data.due(before, _DUE_LIMIT, self._work.resting())
+        await self._work.each(jobs, lambda job: job.id, lambda job: self._forget(job, before))
         if len(jobs) == _DUE_LIMIT:
             self._scan.nudge()
 

@@ -30,7 +30,7 @@ from providers import FILE_KINDS
 from providers import connect as connect_providers
 from providers.source import ContactSource
 from storage.change_stream import JobChanges
-from storage.contacts import ContactStore
+from storage.contacts.store import ContactStore
 from storage.files.uploads import UploadStore
 from storage.jobs import JobStore
 from storage.leases import LeaseStore

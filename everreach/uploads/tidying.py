@@ -3,14 +3,11 @@
 import logging
 from typing import Final
 
-from everreach.concurrency.backoff import Backoff
+from everreach.concurrency.one_by_one import OneByOne
 from everreach.concurrency.poller import Poller
-from everreach.errors import DatabaseError
-from everreach.observability.logs import describe
 from storage.files.uploads import Upload, UploadStore
 
 _DUE_LIMIT: Final = 100
-_FAILURES: Final = 5  # So many in one look are the database's, and not the files'.
 _log = logging.getLogger(__name__)
 
 
@@ -19,7 +16,7 @@ class UploadTidying:
 
     def __init__(self, uploads: UploadStore) -> None:
         self._uploads = uploads
-        self._rests = Backoff()
+        self._work = OneByOne("the file of job %s could not be tidied: %s")
         self._scan = Poller(self._look, "files to tidy")
 
     def start(self) -> None:
@@ -31,18 +28,9 @@ class UploadTidying:
         await self._scan.stop()
 
     async def _look(self) -> None:
-        """Tidy what is due. An upload for which that fails rests, and keeps no other waiting."""
-        failures = 0
-        due = await self._uploads.due(_DUE_LIMIT, self._rests.resting())
-        for upload in due:
-            try:
-                await self._tidy(upload)
-            except Exception as error:
-                self._rests.lay(upload.id)
-                failures += 1
-                if isinstance(error, DatabaseError) or failures == _FAILURES:
-                    raise
-                _log.error("the file of job %s could not be tidied: %s", upload.id, describe(error))
+        """Tidy what is due."""
+        due = await self._uploads.due(_DUE_LIMIT, self._work.resting())
+        await self._work.each(due, lambda upload: upload.id, self._tidy)
         if len(due) == _DUE_LIMIT:
             self._scan.nudge()
 

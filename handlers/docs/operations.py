@@ -57,7 +57,7 @@ class OperationWriter:
     def written(self, text: str) -> Json:
         """The operation. `text` is its summary, and the description after an empty line."""
         summary, _, description = text.partition("\n\n")
-        operation, responses = self._operation, [*map(self._answer, self._operation.answers), *self._errors()]
+        operation, responses = self._operation, [*self._answers(), *self._errors()]
         return {
             "operationId": self._id(),
             "tags": [operation.tag],
@@ -79,11 +79,18 @@ class OperationWriter:
         body = _form(fields) if fields else _body(self._operation)
         return {**({"parameters": parameters} if parameters else {}), **body}
 
-    def _answer(self, answer: Answer) -> tuple[str, Json]:
+    def _answers(self) -> Iterator[tuple[str, Json]]:
+        """One response for each status, with the content of each answer that has it."""
+        for status, group in groupby(self._operation.answers, key=lambda answer: answer.status):
+            alike = list(group)
+            content = {name: value for answer in alike for name, value in self._content(answer).items()}
+            headers = {name: said for answer in alike for name, said in answer.headers.items()}
+            yield str(status), _response(" ".join(answer.description for answer in alike), headers, content)
+
+    def _content(self, answer: Answer) -> Json:
         schema = reference(answer.body) if answer.body else {"type": "string"}
         example = answer.example or (example_of(schema, self._schemas) if answer.body else None)
-        content = {answer.media_type: {"schema": schema, "example": example}} if example else {}
-        return str(answer.status), _response(answer.description, answer.headers, content)
+        return {answer.media_type: {"schema": schema, "example": example}} if example else {}
 
     def _errors(self) -> Iterator[tuple[str, Json]]:
         """One response for each status, with an example of each error that has it."""

@@ -38,6 +38,13 @@ class FileJobStore(ConsentStore):
         return as_job(document) if document else None
 
     @prompt
+    async def reading(self, job_id: str, user_id: str) -> Reading | None:
+        """How the job's file is read, also when it has ended; None where there is no file."""
+        document = await self._jobs.find_one({"_id": job_id, "user_id": user_id}, ["reading"])
+        found = (document or {}).get("reading")
+        return msgspec.convert(found, Reading) if found else None
+
+    @prompt
     async def set_off(self, job_id: str, user_id: str, reading: Reading, options: Options) -> Job | None:
         """Set off: it is known how the file is read, and the import goes. None where the job waits for that no more."""
         values = {"status": Status.FETCHING, "reading": msgspec.to_builtins(reading)}

@@ -21,9 +21,13 @@ async def test_a_start_that_asks_for_nothing_new_is_one_without_a_body(world: Wo
 @pytest.mark.settings(import_region="fr")
 @pytest.mark.gen_test
 async def test_what_is_asked_for_is_kept_and_the_settings_fill_the_rest(world: World) -> None:
-    for body, region in (("{}", "FR"), ('{"region":"gb"}', "GB")):
+    for body, said in (
+        ("{}", {}),
+        ('{"region":"gb"}', {"region": "GB"}),
+        ('{"without_email":"import","duplicates":"fill"}', {"without_email": "import", "duplicates": "fill"}),
+    ):
         answer = await world.api("POST", "/google/start", new_user(), body)
-        assert (await world.stored(answer.json["job_id"]))["options"] == {"region": region}
+        assert (await world.stored(answer.json["job_id"]))["options"] == {"home": "FR", **said}
 
 
 @pytest.mark.parametrize(
@@ -33,7 +37,7 @@ async def test_what_is_asked_for_is_kept_and_the_settings_fill_the_rest(world: W
         *('{"unknown":1}', '{"reviews":false}', '{"mapping":{}}', '{"handoff_challenge":"x"}'),
         *('{"review":"no"}', '{"review":1}', '{"without_email":"drop"}', '{"duplicates":true}'),
         *('{"region":"XX"}', '{"region":"GBR"}', '{"region":7}'),
-        *('{"review":true}', '{"without_email":"import"}', '{"duplicates":"fill"}'),
+        '{"review":true}',
     ],
 )
 @pytest.mark.gen_test

@@ -14,9 +14,9 @@ from bson.raw_bson import RawBSONDocument
 from everreach.contacts.contact import Contact
 from everreach.contacts.page import Entry
 from everreach.jobs.cursor import Cursor
-from everreach.jobs.job import Job, Lease, Tally
+from everreach.jobs.job import COUNTERS, Job, Lease, Tally
 from everreach.security.oauth_state import State
-from storage.contacts import ContactStore
+from storage.contacts.store import ContactStore
 from storage.indexes import CONTACTS, JOBS, LEDGER
 from storage.jobs import JobStore
 from storage.leases import LeaseStore
@@ -35,19 +35,14 @@ TOKENS: Final[Document] = {
 }
 NEW_TOKENS: Final[Document] = {**TOKENS, "access_token": "sealed anew"}
 NO_TOKENS: Final = {"access_token": None, "refresh_token": None, "token_expires_at": None, "pkce_verifier": None}
-NO_COUNTS: Final = {
-    "processed_contacts": 0,
-    "imported_contacts": 0,
-    "skipped_contacts": 0,
-    "failed_contacts": 0,
-}
+NO_COUNTS: Final = {name: 0 for name in COUNTERS if name != "total_contacts"}
 
 
 Attempt = Callable[[], Awaitable[Any]]
 
 WRITES: Final = (
     *("begin", "renew", "release", "postpone", "wait_out"),
-    *("identify", "store_tokens", "advance", "finish", "fail"),
+    *("identify", "locate", "store_tokens", "advance", "finish", "fail"),
 )
 """What only the holder of a lease may do."""
 
@@ -220,6 +215,7 @@ def writes(leases: LeaseStore, lease: Lease) -> dict[str, Attempt]:
         "postpone": lambda: leases.postpone(lease, 5),
         "wait_out": lambda: leases.wait_out(lease, 5),
         "identify": lambda: leases.identify(lease, "id", "ada@example.org"),
+        "locate": lambda: leases.locate(lease, "GB"),
         "store_tokens": lambda: leases.store_tokens(lease, NEW_TOKENS),
         "advance": lambda: leases.advance(lease, Tally(imported=1), Cursor("next"), 10),
         "finish": lambda: leases.finish(lease, Tally(imported=1)),

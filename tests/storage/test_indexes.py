@@ -5,14 +5,16 @@ from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from everreach.errors import DatabaseError
 from everreach.jobs.job import RUNNING, Lease
+from everreach.jobs.options import Duplicates, Options, WithoutEmail
 from storage import indexes
-from storage.indexes import CONTACT_KEY, CONTACTS, DELIVERIES, JOBS, LEDGER, ensure_indexes
+from storage.indexes import CONTACT_KEY, CONTACT_OTHER_KEY, CONTACTS, DELIVERIES, JOBS, LEDGER, ensure_indexes
 from storage.ledger import Row
 from storage.mongo import Database, Document, connect, ping
 from tests.storage.builders import LONG_AGO, STRANGER, USER, Stores, entry, people
@@ -31,7 +33,7 @@ async def test_every_unique_index_begins_with_the_shard_key(database: Database) 
     for name in (JOBS, LEDGER, CONTACTS, DELIVERIES):
         indexes = await database[name].index_information()
         unique.update({index: made["key"][0][0] for index, made in indexes.items() if made.get("unique")})
-    assert unique == {"once": "user_id", CONTACT_KEY: "user_id"}
+    assert unique == {"once": "user_id", CONTACT_KEY: "user_id", CONTACT_OTHER_KEY: "user_id"}
 
 
 @pytest.mark.gen_test
@@ -269,6 +271,15 @@ async def test_looking_for_duplicates_reads_only_those(stores: Stores) -> None:
     page = people("ada-1", "new", "bob-3")
     lookup, _ = await watched(stores.database, CONTACTS, stores.insert(lease, lease.job.page, page))
     assert (await used(stores.database, lookup), lookup["docsExamined"]) == ({CONTACT_KEY}, 2)
+
+
+@pytest.mark.gen_test
+async def test_recording_who_was_left_without_an_email_uses_their_own_index(stores: Stores) -> None:
+    lease = await ledger_of(stores)
+    options = Options(without_email=WithoutEmail.IMPORT, duplicates=Duplicates.FILL)
+    job = msgspec.structs.replace(lease.job, options=options)
+    searches = await watched(stores.database, CONTACTS, stores.contacts.record_unrecorded(job))
+    assert [await used(stores.database, search) for search in searches] == [{CONTACT_KEY}, {CONTACT_OTHER_KEY}] * 2
 
 
 @pytest.mark.gen_test

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from everreach.errors import LeaseLostError
 from everreach.jobs.cursor import Cursor
-from everreach.jobs.job import LEASE_MARGIN_SECONDS, Lease, Status, Tally
+from everreach.jobs.job import LEASE_MARGIN_SECONDS, RUNNING, Lease, Status, Tally
 from storage.indexes import JOBS
 from tests.storage.builders import LEASE_SECONDS, NO_COUNTS, STRANGER, USER, WRITES, Stores, writes
 
@@ -46,6 +46,20 @@ async def test_of_eight_workers_at_one_moment_one_gets_the_job(stores: Stores) -
 async def test_a_job_of_another_person_is_not_found(stores: Stores) -> None:
     job = await stores.fetching()
     assert await stores.leases.claim(job.id, STRANGER) is None
+
+
+@pytest.mark.gen_test
+async def test_a_kind_that_only_a_newer_version_knows_is_left_to_its_nodes(stores: Stores) -> None:
+    newer, ours, older = [await stores.fetching() for _ in range(3)]
+    await stores.put(newer.id, kind="sync")
+    await stores.database[JOBS].update_one({"_id": older.id}, {"$unset": {"kind": ""}})
+    assert [job.id for job in await stores.jobs.due(RUNNING, 1)] == [ours.id]
+    assert await stores.leases.claim(newer.id, USER) is None
+    assert (shown := await stores.jobs.get(newer.id, USER))
+    assert shown.kind == "sync"
+    assert await stores.leases.claim(ours.id, USER)
+    assert [job.id for job in await stores.jobs.due(RUNNING, 9)] == [older.id]
+    assert await stores.leases.claim(older.id, USER)
 
 
 @pytest.mark.gen_test

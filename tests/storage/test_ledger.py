@@ -98,6 +98,7 @@ async def test_the_counters_follow_from_the_rows(stores: Stores) -> None:
     await three_pages(stores, STRANGER)
     await stores.commit(lease, [entry("twin", "ada-0@example.org")])
     counts = {"processed_contacts": 10, "imported_contacts": 3, "skipped_contacts": 4, "failed_contacts": 3}
+    counts |= {"updated_contacts": 0, "deleted_contacts": 0}
     assert await stores.ledger.count(lease.job) == counts
     assert replace(lease.job, **counts) == lease.job
 

@@ -53,6 +53,7 @@ ON_LEASES: Final[Mapping[str, tuple[tuple[Status, ...], str]]] = {
     "postpone": (RUNNING, STAY),
     "wait_out": (RUNNING, STAY),
     "identify": (RUNNING, STAY),
+    "locate": (RUNNING, STAY),
     "store_tokens": (RUNNING, STAY),
     "advance": (RUNNING, Status.PROCESSING),
     "finish": (RUNNING, Status.COMPLETED),

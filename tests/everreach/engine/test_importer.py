@@ -11,7 +11,7 @@ from everreach.errors import LeaseLostError
 from everreach.jobs.cursor import Cursor
 from everreach.jobs.job import Job, Lease, Tally
 from storage import transitions
-from storage.contacts import ContactStore
+from storage.contacts.store import ContactStore
 from storage.indexes import JOBS, LEDGER
 from storage.mongo import Collection, Document
 from tests.storage.builders import failing

@@ -210,3 +210,37 @@ async def test_large_records_make_small_pages(monkeypatch: pytest.MonkeyPatch) -
     assert len(places) == 24
     monkeypatch.setattr(module, "PAGE_BYTES", 10)
     assert (await ids(opened(file)))[0] == found
+
+
+@pytest.mark.gen_test
+async def test_nobody_is_lost_for_want_of_an_email_where_that_is_asked_for(world: World) -> None:
+    user = new_user()
+    numbers = b"".join(b"Person %d,,020 7946 01%02d\r\n" % (place, place) for place in range(10))
+    international = b"".join(b"Abroad %d,,+44 20 7946 02%02d\r\n" % (place, place) for place in range(10))
+    file = (
+        b"Name,E-mail,Phone\r\n" + numbers + international + b"Person 3,,+44 20 7946 0103\r\nAda,ada@example.org,\r\n"
+    )
+    for imported, skipped in ((21, 1), (0, 22)):
+        job_id = (await uploaded(world, user, "", file))["job_id"]
+        begun = await world.api("POST", f"/jobs/{job_id}/begin", user, b'{"without_email": "import"}')
+        assert begun.status == 200
+        job = await world.ended(job_id, user)
+        assert (job["status"], job["imported_contacts"], job["skipped_contacts"]) == ("completed", imported, skipped)
+    # Ten numbers of the book's own say where it is from.
+    assert await world.database[CONTACTS].count_documents({"user_id": user, "key": "p:+442079460105|person 5"}) == 1
+
+
+@pytest.mark.gen_test
+async def test_what_a_contact_lacks_is_filled_in_where_that_is_asked_for(world: World) -> None:
+    user = new_user()
+    first = await uploaded(world, user, "begin=true", b"Name,E-mail\r\nAda,ada@example.org\r\n")
+    await world.ended(first["job_id"], user)
+    file = b"Name,E-mail,Phone\r\nA. King,ada@example.org,020 7946 0150\r\nBob,bob@example.org,\r\n"
+    job_id = (await uploaded(world, user, "", file))["job_id"]
+    await world.api("POST", f"/jobs/{job_id}/begin", user, b'{"duplicates": "fill"}')
+    job = await world.ended(job_id, user)
+    assert (job["imported_contacts"], job["updated_contacts"], job["skipped_contacts"]) == (2, 1, 0)
+    ada: Any = await world.database[CONTACTS].find_one({"user_id": user, "email": "ada@example.org"})
+    assert (ada["display_name"], ada["phones"][0]["value"]) == ("Ada", "020 7946 0150")
+    rows = (await world.api("GET", f"/jobs/{job_id}/contacts?action=updated", user)).json["contacts"]
+    assert [row["contact_id"] for row in rows] == [str(ada["_id"])]
