@@ -33,12 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="everreach", description="Imports contacts from Google and Microsoft.")
+    parser = argparse.ArgumentParser(prog="everreach", description="Imports contacts from Google, Microsoft and files.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     served = commands.add_parser("serve", help="run the server in the foreground")
     served.add_argument("--workers", type=_count, default=1, metavar="N", help="processes on one port (%(default)s)")
     served.set_defaults(command=lambda options: _serve(options.workers))
-    demo = commands.add_parser("demo", help="show two whole imports, without any account")
+    demo = commands.add_parser("demo", help="show four whole imports, without any account")
     demo.add_argument("--contacts", type=int, default=5000, metavar="N", help="contacts in each address book")
     demo.add_argument("--keep", action="store_true", help="keep everything running afterwards")
     demo.set_defaults(command=lambda options: run(Demo(options.contacts, keep=options.keep).run()))

@@ -1,28 +1,29 @@
 """The settings: read once from the environment and a `.env` file, every problem reported together.
 
-The only reader of `os.environ`. Names are those of docs/settings.md; an empty value counts as absent.
+Names are those of docs/settings.md; an empty value counts as absent.
 """
 
 import base64
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, Self, cast
+from typing import Annotated, Final, Literal, Self
 
 from limits import RateLimitItem
 from limits import parse as parse_rate
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from everreach.errors import SettingsError
 from everreach.jobs.options import Duplicates, Options, WithoutEmail
 from everreach.net.origins import serialized
+from everreach.net.plain_http import is_open
+from everreach.setting_problems import problems_of
 from everreach.setting_types import (
-    KEY_ADVICE,
     Duration,
     EncryptionKeys,
-    Endpoint,
     Issuers,
     JwtSecret,
     MongoUri,
@@ -32,21 +33,14 @@ from everreach.setting_types import (
     Url,
     WebhookSecrets,
     WebhookUrls,
-    is_open,
     parse_duration,
 )
+from providers import REGISTRY
+from providers.settings import OAuthSettings, ProviderSettings
 
 _DEFAULT_DATA_DIR = Path("~/.local/share/everreach")
-_SHOWN_TO_BROWSERS: Final = ("_authorize_url", "_base_url", "_frontend_url")
+_SHOWN_TO_BROWSERS: Final = ("_AUTHORIZE_URL", "_BASE_URL", "_FRONTEND_URL")
 """How addresses end that only browsers ask. Keys, secrets and tokens travel to or from the others."""
-
-
-class OAuthClient(NamedTuple):
-    """How a provider knows us: id, secret, and where it may send people back."""
-
-    client_id: str
-    client_secret: SecretStr
-    redirect_uri: str
 
 
 class Config(BaseSettings):
@@ -61,10 +55,8 @@ class Config(BaseSettings):
     mongodb_uri: MongoUri | None = None
     everreach_data_dir: Path = Field(_DEFAULT_DATA_DIR, validate_default=True)
 
-    google_client_id: str | None = None
-    google_client_secret: SecretStr | None = None
-    microsoft_client_id: str | None = None
-    microsoft_client_secret: SecretStr | None = None
+    providers: Annotated[Mapping[str, ProviderSettings], NoDecode]
+    """Each provider's own settings, by its name."""
     next_public_base_url: Url | None = Field(None, validate_default=True)
     next_public_frontend_url: Origins = ()
 
@@ -97,15 +89,6 @@ class Config(BaseSettings):
     webhook_urls: WebhookUrls = ()
     webhook_secrets: WebhookSecrets = Field((), validate_default=True)
 
-    google_authorize_url: Endpoint = "https://accounts.google.com/o/oauth2/v2/auth"
-    google_token_url: Endpoint = "https://oauth2.googleapis.com/token"
-    google_revoke_url: Endpoint = "https://oauth2.googleapis.com/revoke"
-    google_userinfo_url: Endpoint = "https://www.googleapis.com/oauth2/v2/userinfo"
-    google_people_url: Url = "https://people.googleapis.com"
-    microsoft_authorize_url: Endpoint = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"
-    microsoft_token_url: Endpoint = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
-    microsoft_graph_url: Url = "https://graph.microsoft.com"
-
     @field_validator("everreach_data_dir")
     @classmethod
     def _expand(cls, value: Path, info: ValidationInfo) -> Path:
@@ -120,7 +103,8 @@ class Config(BaseSettings):
     @field_validator("next_public_base_url")
     @classmethod
     def _base_url_for_providers(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and any(known for name, known in info.data.items() if name.endswith("_client_id")):
+        providers = info.data["providers"].values()
+        if value is None and any(isinstance(one, OAuthSettings) and one.client_id for one in providers):
             raise ValueError("set our public address: the providers send people back to it")
         return value
 
@@ -141,23 +125,22 @@ class Config(BaseSettings):
     @classmethod
     def load(cls, **overrides: object) -> Self:
         """Read the environment; `overrides` win over it. Raises SettingsError with every problem and its fix."""
+        read = {one.name: one.settings.read(overrides) for one in REGISTRY if one.settings}
+        problems = [problem for _, wrong in read.values() for problem in wrong]
         try:
-            return cls(**overrides)  # type: ignore[arg-type]
+            providers = {name: settings for name, (settings, _) in read.items()}
+            config = cls(**{**overrides, "providers": providers})  # type: ignore[arg-type]
         except ValidationError as error:
-            raise SettingsError([_sentence(problem["loc"], problem["msg"]) for problem in error.errors()]) from None
+            problems += problems_of(error, str.upper)
+        if problems:
+            raise SettingsError(problems)
+        return config
 
-    def oauth_client(self, provider: str) -> OAuthClient | None:
-        """The client of a provider, by its name; None unless both its id and its secret are set."""
-        client_id, secret = self.client_id(provider), self.client_secret(provider)
-        return OAuthClient(client_id, secret, self.redirect_uri(provider)) if client_id and secret else None
-
-    def client_id(self, provider: str) -> str | None:
-        """Our id there, if it is set."""
-        return cast("str | None", getattr(self, f"{provider}_client_id"))
-
-    def client_secret(self, provider: str) -> SecretStr | None:
-        """Our secret there, if it is set."""
-        return cast("SecretStr | None", getattr(self, f"{provider}_client_secret"))
+    @classmethod
+    def names(cls) -> list[str]:
+        """What every setting is called in the environment, those of the providers included."""
+        own = [name.upper() for name in cls.model_fields if name != "providers"]
+        return own + [name for one in REGISTRY if one.settings for name in one.settings.names()]
 
     def redirect_uri(self, provider: str) -> str:
         """Where a provider sends people back; the same text must be registered there."""
@@ -186,11 +169,12 @@ class Config(BaseSettings):
     @property
     def warnings(self) -> list[str]:
         """What can be used and should not be, a sentence each."""
-        asked = [
-            name for name in type(self).model_fields if name.endswith("_url") and not name.endswith(_SHOWN_TO_BROWSERS)
-        ]
-        opened = [name for name in asked if is_open(getattr(self, name) or "")]
-        return [f"{name.upper()} is plain http: whoever is on the way reads and changes all." for name in opened]
+        values = {name.upper(): value for name, value in self if name != "providers"}
+        for settings in self.providers.values():
+            values |= {settings.named(field): value for field, value in settings}
+        asked = [name for name in values if name.endswith("_URL") and not name.endswith(_SHOWN_TO_BROWSERS)]
+        opened = [name for name in asked if is_open(str(values[name] or ""))]
+        return [f"{name} is plain http: whoever is on the way reads and changes all." for name in opened]
 
     def encryption_keys(self) -> list[bytes]:
         """The AES-256 keys, 32 bytes each; the first seals, all open."""
@@ -232,10 +216,3 @@ class Config(BaseSettings):
         return Options(
             without_email=self.import_without_email, duplicates=self.import_duplicates, home=self.import_region
         )
-
-
-def _sentence(location: tuple[int | str, ...], reason: str) -> str:
-    name = str(location[0]).upper()
-    if reason == "Field required":
-        reason = f"is missing; {KEY_ADVICE}"
-    return f"{name}: {reason.removeprefix('Value error, ')}"

@@ -4,7 +4,6 @@ import base64
 import binascii
 import re
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -29,7 +28,6 @@ _SECRET_ADVICE: Final = (
     "take the JWT secret of your own project; a self-hosted one gets it from: openssl rand -base64 48"
 )
 _NOT_A_SECRET: Final = re.compile(r"sb_(secret|publishable)_|eyJ[^.]*\.[^.]*\.")
-_HOME_DOMAINS: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local", ".test")
 
 _KEY_SHAPE = f"each key is 32 random bytes in base64; {KEY_ADVICE}"
 
@@ -84,19 +82,6 @@ def _jwt_secret(value: SecretStr) -> SecretStr:
     if is_pattern(value.get_secret_value()):
         raise ValueError(f"this is a pattern, which can be guessed; {_SECRET_ADVICE}")
     return value
-
-
-def is_open(url: str) -> bool:
-    """Whether what is sent to this URL can be read on its way: `http`, beyond this machine and private networks."""
-    parts = urlsplit(url)
-    return parts.scheme == "http" and not _is_at_home(parts.hostname or "")
-
-
-def _is_at_home(host: str) -> bool:
-    try:
-        return not ip_address(host).is_global
-    except ValueError:
-        return "." not in host or host.endswith(_HOME_DOMAINS)
 
 
 def parse_duration(text: str) -> timedelta | None:

@@ -129,7 +129,7 @@ class CallbackHandler(BaseHandler):
         if self._web_app:
             address = f"{self._web_app}/settings/imports/{self._job_id}?{urlencode(outcome)}"
         else:
-            known = name if name in self.services.providers else "unknown"
+            known = name if name in self.services.flows else "unknown"
             address = f"everreach://import-callback/{known}?{urlencode({'job_id': self._job_id, **outcome})}"
         # Tornado's own way ends the answer here; to one whose body was refused it is ended a moment later.
         self.set_status(302)

@@ -7,7 +7,7 @@ from everreach.observability.metrics import LOOP_HEARTBEAT
 from handlers.base import BaseHandler
 from handlers.bodies import Alive, HealthReport, ProviderReport, Ready
 from handlers.operation import Answer, Tag, operation
-from providers.base import Provider
+from providers.oauth import OAuthFlow
 
 STUCK_SECONDS: Final = 15.0
 """An event loop that has not woken up for so long will not do so any more."""
@@ -24,8 +24,8 @@ class HealthHandler(BaseHandler):
 
         Always 200, even while the database is away.
         """
-        reports = {name: self._report(provider) for name, provider in self.services.providers.items()}
-        ready = [name for name, provider in self.services.providers.items() if provider.configured]
+        reports = {name: _report(flow) for name, flow in self.services.flows.items()}
+        ready = [name for name, flow in self.services.flows.items() if flow.configured]
         if len(ready) == len(reports):
             report = HealthReport(status="healthy", providers=reports, message="All providers are configured.")
         elif ready:
@@ -35,15 +35,15 @@ class HealthHandler(BaseHandler):
             report = HealthReport(status="unhealthy", providers=reports, message="No provider is configured.")
         self.write_json(report)
 
-    def _report(self, provider: Provider) -> ProviderReport:
-        config, name = self.services.config, provider.name
-        return ProviderReport(
-            configured=provider.configured,
-            client_id_set=bool(config.client_id(name)),
-            client_secret_set=bool(config.client_secret(name)),
-            redirect_uri=config.redirect_uri(name),
-            setup_url=provider.setup_url,
-        )
+
+def _report(flow: OAuthFlow) -> ProviderReport:
+    return ProviderReport(
+        configured=flow.configured,
+        client_id_set=bool(flow.settings.client_id),
+        client_secret_set=bool(flow.settings.client_secret),
+        redirect_uri=flow.redirect_uri,
+        setup_url=flow.setup_url,
+    )
 
 
 class LiveHandler(BaseHandler):

@@ -28,7 +28,8 @@ from handlers.bodies import ContactOutcome, ContactPage, JobPage, Retried
 from handlers.operation import Answer, Tag, operation
 from handlers.parameters import JOB_ID, Choice, Text, Whole
 from handlers.start import ConsentHandler
-from providers import FILE_KINDS, REGISTRY
+from providers import REGISTRY
+from providers.files import FILES
 from storage.ledger import ACTIONS
 
 _LIMIT: Final = Whole("limit", "The most on one page; more than 100 counts as 100.", 20, default=20, least=1, cap=100)
@@ -39,9 +40,7 @@ _JOB_BEFORE: Final = Text(
 _CONTACT_BEFORE: Final = Text(
     "after", "The `provider_contact_id` behind which the page begins; `offset` counts from there.", "people/c4521"
 )
-_PROVIDER: Final = Choice(
-    "provider", "Only jobs of this one.", "google", (*(kind.name for kind in REGISTRY), *FILE_KINDS)
-)
+_PROVIDER: Final = Choice("provider", "Only jobs of this one.", "google", [one.name for one in REGISTRY])
 _STATUS: Final = Choice("status", "Only jobs with this one.", "completed", tuple(Status))
 _ACTION: Final = Choice("action", "Only contacts of which this became.", "skipped", ACTIONS)
 _FORMAT: Final = Choice(
@@ -154,11 +153,11 @@ class RetryHandler(ConsentHandler, JobHandler):
         self.write_json(Retried(job_id=job_id, provider=name, authorization_url=consent_page))
 
     async def _ask_again(self, job_id: str, user_id: str, name: str) -> str:
-        if name in FILE_KINDS:
+        if name in {kind.name for kind in FILES}:
             raise FileGoneError
-        provider = self.provider(name)
+        flow = self.flow(name)
         await self.count_consent(user_id)
-        url = await self.services.consents.ask_again(job_id, user_id, provider, self.web_app())
+        url = await self.services.consents.ask_again(job_id, user_id, flow, self.web_app())
         if url is None:
             raise ConflictError("Only a failed import job can be retried.")
         return url

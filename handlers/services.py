@@ -16,7 +16,7 @@ from everreach.security.vault import Vault
 from everreach.uploads.files import Files
 from handlers.lanes import Lanes
 from handlers.live.connections import HeldConnections
-from providers.base import Provider
+from providers.oauth import OAuthFlow
 from storage.files.uploads import UploadStore
 from storage.jobs import JobStore
 from storage.pages import Pages
@@ -38,7 +38,8 @@ class Services:
     limits: RateLimits
     jobs: JobStore
     pages: Pages
-    providers: Mapping[str, Provider]
+    flows: Mapping[str, OAuthFlow]
+    """How people give access, by the provider's name."""
     vault: Vault
     states: StateMaker
     consents: Consents

@@ -11,25 +11,24 @@ from handlers.base import BaseHandler
 from handlers.bodies import Started
 from handlers.operation import Answer, Tag, operation
 from handlers.parameters import PathPart
-from providers import REGISTRY
-from providers.base import Provider
+from providers import WITH_FLOW
+from providers.oauth import OAuthFlow
 
-_PROVIDER: Final = PathPart("provider", "Whose contacts to import.", "google", [kind.name for kind in REGISTRY])
+_PROVIDER: Final = PathPart("provider", "Whose contacts to import.", "google", [one.name for one in WITH_FLOW])
 
 
 class ConsentHandler(BaseHandler):
     """Whatever sends a person to a provider's consent page."""
 
-    def provider(self, name: str) -> Provider:
-        """The provider. Raises InvalidProviderError, or NotConfiguredError with the page where that is mended."""
-        provider = self.services.providers.get(name)
-        if provider is None:
-            raise InvalidProviderError(self.services.providers)
-        if not provider.configured:
-            settings = f"{name.upper()}_CLIENT_ID and {name.upper()}_CLIENT_SECRET"
-            message = f"{provider.title} OAuth not configured. Please set {settings}."
-            raise NotConfiguredError(message, provider.setup_url)
-        return provider
+    def flow(self, name: str) -> OAuthFlow:
+        """Find the flow. Raises InvalidProviderError, or NotConfiguredError with the page where that is mended."""
+        flow = self.services.flows.get(name)
+        if flow is None:
+            raise InvalidProviderError(self.services.flows)
+        if not flow.configured:
+            settings = f"{flow.settings.named('client_id')} and {flow.settings.named('client_secret')}"
+            raise NotConfiguredError(f"{flow.title} OAuth not configured. Please set {settings}.", flow.setup_url)
+        return flow
 
     async def count_consent(self, user_id: str) -> None:
         """Count one consent that is asked for. Raises TooManyRequestsError."""
@@ -59,9 +58,9 @@ class StartHandler(ConsentHandler):
 
         Five in any hour for each person, together with retries that ask for a new consent.
         """
-        provider, options = self.provider(name), body.over(self.services.config.import_options)
+        flow, options = self.flow(name), body.over(self.services.config.import_options)
         await self.count_consent(caller.user_id)
         job_id = str(uuid.uuid4())
         about_job(job_id)
-        url = await self.services.consents.begin(job_id, caller.user_id, provider, self.web_app(), options)
+        url = await self.services.consents.begin(job_id, caller.user_id, flow, self.web_app(), options)
         self.write_json(Started(job_id=job_id, authorization_url=url, provider=name))

@@ -1,23 +1,27 @@
-"""The outside world: every provider behind one interface."""
+"""The outside world: where contacts come from, each kind of place behind the same seams."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from everreach.config import Config
 from everreach.net.http import Http
 from everreach.observability.metrics import bind_providers
-from providers.base import Provider
-from providers.google.source import Google
-from providers.microsoft.source import Microsoft
+from providers.files import FILES
+from providers.google import GOOGLE
+from providers.microsoft import MICROSOFT
+from providers.provider import Connected, OAuthProvider, Provider
+from providers.settings import ProviderSettings
 
-REGISTRY: Final = (Google, Microsoft)
-"""A new provider is a file beside these and a word here."""
+REGISTRY: Final[tuple[Provider, ...]] = (GOOGLE, MICROSOFT, *FILES)
+"""A new provider is a folder beside these and a word here."""
 
-FILE_KINDS: Final = ("csv", "vcard")
-"""What a file may be: the provider of its job."""
+WITH_FLOW: Final[tuple[OAuthProvider[Any], ...]] = tuple(one for one in REGISTRY if isinstance(one, OAuthProvider))
+"""Those at whose consent page an import begins: `start` offers them, `/health` and `everreach check` report them."""
 
-bind_providers([*(kind.name for kind in REGISTRY), *FILE_KINDS])
+bind_providers(one.name for one in REGISTRY)
 
 
-def connect(config: Config, http: Http) -> dict[str, Provider]:
-    """Every provider by its name, configured or not."""
-    return {kind.name: kind(config, http) for kind in REGISTRY}
+def connect(
+    settings: Mapping[str, ProviderSettings], redirect_uri: Callable[[str], str], http: Http
+) -> dict[str, Connected]:
+    """Every provider with a flow by its name, set up or not. `redirect_uri` says where each sends people back."""
+    return {one.name: one.connect(settings[one.name], redirect_uri(one.name), http) for one in WITH_FLOW}

@@ -1,21 +1,19 @@
 """The code flow, once: OAuth 2.0 with PKCE. A provider adds addresses and scopes; it cannot bend the flow."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final, final
+from typing import ClassVar, Final, NamedTuple, final
 from urllib.parse import urlencode
 
 import msgspec
+from pydantic import SecretStr
 
-from everreach.config import OAuthClient
 from everreach.errors import ProviderError, ReconnectError, ThrottledError, TransientError
-from everreach.net.http import Http, Reply
+from everreach.net.http import Reply
 from everreach.net.origins import serialized
-from everreach.observability import tracing
-from everreach.observability.metrics import of_provider
+from providers.calls import Calls
 from providers.lenient_json import detail
+from providers.settings import OAuthSettings
 
 TOKEN_LIMIT: Final = 32 * 1024
 """Characters of a token. Graph takes no header longer than that."""
@@ -54,36 +52,43 @@ class _TokenError(msgspec.Struct):
     error: str | None = None
 
 
-class OAuthFlow(ABC):
-    """How a person gives access at one provider. `client` is None where the operator has not configured it."""
+class OAuthClient(NamedTuple):
+    """How a provider knows us: id, secret, and where it may send people back."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+    client_id: str
+    client_secret: SecretStr
+    redirect_uri: str
+
+
+class OAuthFlow(ABC):
+    """How a person gives access at one provider, and takes it back.
+
+    A provider adds the page where an operator makes a client, the scopes, and what the consent page is asked besides.
+    """
+
     setup_url: ClassVar[str]
     scopes: ClassVar[tuple[str, ...]]
     authorize_extras: ClassVar[dict[str, str]] = {}
 
-    def __init__(
-        self, client: OAuthClient | None, authorize_url: str, token_url: str, http: Http, revoke_url: str = ""
-    ) -> None:
-        self._client = client
-        self._authorize_url = authorize_url
-        self._token_url = token_url
-        self._revoke_url = revoke_url
-        self._http = http
-        self._counted = of_provider(self.name)
+    def __init__(self, calls: Calls, settings: OAuthSettings, redirect_uri: str) -> None:
+        self.name = calls.name
+        self.title = calls.title
+        self.settings = settings
+        self.redirect_uri = redirect_uri
+        self._calls = calls
 
     @property
     def client(self) -> OAuthClient:
         """Our credentials there. Raises ProviderError where the operator has removed them."""
-        if self._client is None:
+        client_id, secret = self.settings.client_id, self.settings.client_secret
+        if not client_id or not secret:
             raise ProviderError(f"{self.title} is not configured any more. Please try again later.")
-        return self._client
+        return OAuthClient(client_id, secret, self.redirect_uri)
 
     @property
     def configured(self) -> bool:
         """Whether there are credentials at all."""
-        return self._client is not None
+        return self.settings.configured
 
     @final
     def authorization_url(self, state: str, challenge: str) -> str:
@@ -98,11 +103,11 @@ class OAuthFlow(ABC):
             "code_challenge_method": "S256",
             **self.authorize_extras,
         }
-        return f"{self._authorize_url}?{urlencode(query)}"
+        return f"{self.settings.authorize_url}?{urlencode(query)}"
 
     def is_issuer(self, text: str) -> bool:
         """Whether a callback's `iss` names this provider, https://www.rfc-editor.org/rfc/rfc9207#section-2.4."""
-        return text == serialized(self._authorize_url)
+        return text == serialized(self.settings.authorize_url)
 
     @final
     async def exchange(self, code: str, verifier: str) -> Grant:
@@ -114,14 +119,15 @@ class OAuthFlow(ABC):
     async def refresh(self, refresh_token: str) -> Grant:
         """A fresh grant. Raises ReconnectError where the refresh token is dead."""
         fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        return await self._http.retrying(lambda: self._token(fields), self._counted.retries.inc)
+        return await self._calls.retrying(lambda: self._token(fields))
 
     @final
     async def revoke(self, token: str) -> bool:
         """End the grant behind a token, if it lives. False where there is no way to; ProviderError where it failed."""
-        if self._revoke_url:
-            await self._http.retrying(lambda: self._revocation(token), self._counted.retries.inc)
-        return bool(self._revoke_url)
+        url = self.settings.revocation_url
+        if url:
+            await self._calls.retrying(lambda: self._revocation(url, token))
+        return bool(url)
 
     @abstractmethod
     def allows_contacts(self, grant: Grant) -> bool:
@@ -130,8 +136,8 @@ class OAuthFlow(ABC):
     async def _token(self, fields: dict[str, str]) -> Grant:
         client = self.client
         credentials = {"client_id": client.client_id, "client_secret": client.client_secret.get_secret_value()}
-        with self._call("token"):
-            reply = await self._http.post_form(self._token_url, {**fields, **credentials})
+        with self._calls.counted("token"):
+            reply = await self._calls.http.post_form(self.settings.token_url, {**fields, **credentials})
             if reply.status != 200:
                 raise self._token_refusal(reply)
             try:
@@ -139,20 +145,10 @@ class OAuthFlow(ABC):
             except (msgspec.MsgspecError, ValueError, OverflowError):
                 raise TransientError from None
 
-    @contextmanager
-    def _call(self, kind: str) -> Iterator[None]:
-        """Around one request: how long it takes, and what it fails with."""
-        with self._counted.call.time(), tracing.span("provider call", provider=self.name, call=kind):
-            try:
-                yield
-            except ProviderError as error:
-                self._counted.failed(error)
-                raise
-
-    async def _revocation(self, token: str) -> None:
+    async def _revocation(self, url: str, token: str) -> None:
         # For a dead token RFC 7009, section 2.2, asks for a success; Google says invalid_token.
-        with self._call("revoke"):
-            reply = await self._http.post_form(self._revoke_url, {"token": token})
+        with self._calls.counted("revoke"):
+            reply = await self._calls.http.post_form(url, {"token": token})
             if reply.status != 200 and detail(reply.body, _TokenError).error != "invalid_token":
                 raise self._token_refusal(reply)
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from everreach.contacts.page import Page
 from everreach.jobs.job import Lease
-from providers.base import Account
+from providers.account import Account
 from providers.paging import Smaller
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from configparser import ConfigParser
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from everreach.config import Config
+from providers import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("everreach", "handlers", "providers", "storage")
@@ -23,10 +25,12 @@ FLOORS: list[tuple[str, ...]] = [
     ("handlers",),
     ("everreach.engine",),
     ("everreach.oauth", "everreach.live", "everreach.uploads", "everreach.webhooks", "everreach.maintenance"),
+    # The settings of a provider are a class in its own folder, which the registry hands to the reader of them all.
+    ("everreach.config",),
     ("providers", "storage"),
     ("everreach.concurrency",),
     ("everreach.observability",),
-    ("everreach.config",),
+    ("everreach.setting_problems",),
     ("everreach.setting_types",),
     ("everreach.contacts", "everreach.jobs", "everreach.security", "everreach.net"),
     ("everreach.errors",),
@@ -116,11 +120,21 @@ def test_the_module_graph_has_no_cycle() -> None:
 
 
 def test_the_map_has_every_room() -> None:
-    """The README's map is of rooms, so that a new module needs no line in it."""
+    """The README's map is of rooms, so that a new module needs no line in it; nor does a provider's folder."""
     drawn = (ROOT / "README.md").read_text("utf-8").partition("## The map of the house")[2].partition("## ")[0]
     rooms = {file.parent.name for package in PACKAGES for file in (ROOT / package).rglob("__init__.py")}
-    known = set(re.findall(r"([a-z]+)/", drawn))
+    known = {*re.findall(r"([a-z]+)/", drawn), *(one.name for one in REGISTRY)}
     assert {room for room in rooms if room not in known} == set()
+
+
+def test_every_room_is_shipped_and_nothing_else() -> None:
+    settings = ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    names = settings["options.packages.find"]["include"].split()
+    assert names == [name for package in PACKAGES for name in (package, f"{package}.*")]
+    # setuptools passes over a folder that is no package.
+    folders = {file.parent for package in PACKAGES for file in (ROOT / package).rglob("*.py")}
+    assert {folder for folder in folders if not (folder / "__init__.py").exists()} == set()
 
 
 def test_no_room_is_crowded() -> None:
@@ -173,7 +187,7 @@ def test_every_import_stands_at_the_top_of_its_file() -> None:
 
 def test_every_setting_stands_in_its_table() -> None:
     rows = [line for line in (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines() if line.startswith("|")]
-    missing = {name.upper() for name in Config.model_fields} - {
-        word for row in rows for word in row.replace("`", " ").replace(",", " ").replace("|", " ").split()
-    }
-    assert missing == set()
+    words = {word for row in rows for word in row.replace("`", " ").replace(",", " ").replace("|", " ").split()}
+    # One row stands for what any provider has, so that a new one needs none.
+    words |= {word.replace("{PROVIDER}", one.name.upper()) for word in words for one in REGISTRY}
+    assert set(Config.names()) - words == set()

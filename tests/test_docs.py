@@ -68,7 +68,8 @@ def test_every_file_that_is_named_is_there() -> None:
     files = every(r"(?<![\w./{-])(?:[a-z]+/)+[\w.]+\.(?:py|md|ya?ml|json|pml|service|spec)\b")
     missing = {file for file in files if not (ROOT / file).exists()}
     # Contributors are shown how to write these.
-    assert {Path(file).stem for file in missing} == {"close", "close_contacts", "test_close"}
+    shown = {file for file in missing if not file.startswith("providers/close/")}
+    assert {Path(file).stem for file in shown} == {"close_contacts", "test_close"}
 
 
 def test_every_test_that_is_named_is_there() -> None:

@@ -134,7 +134,7 @@ async def test_a_page_that_a_sleeping_worker_sends_after_the_erasure_does_not_st
     await held.wait()
     services = world.node.services
     jobs = JobStore(world.database, keep_tokens=True)
-    erasure = Erasure(PersonStore(world.database), jobs, services.providers, services.vault)
+    erasure = Erasure(PersonStore(world.database), jobs, services.flows, services.vault)
     waits: list[float] = []
     await erasure.run(user, waits.append)
     assert waits

@@ -215,21 +215,21 @@ async def test_nothing_secret_is_in_a_repr(watched: Watched, provider: str, monk
     world, user = watched.world, new_user()
     services = world.node.services
     grants: list[Grant] = []
-    exchange = services.providers[provider].exchange
+    exchange = services.flows[provider].exchange
 
     async def kept(code: str, verifier: str) -> Grant:
         grants.append(await exchange(code, verifier))
         return grants[-1]
 
-    monkeypatch.setattr(services.providers[provider], "exchange", kept)
+    monkeypatch.setattr(services.flows[provider], "exchange", kept)
     world.sandbox.latency = 30
     job_id, page = await watched.start(provider, user)
     await world.back(await world.decide(page, account=PERSON))
     job = await services.jobs.get(job_id, user)
     turns = list(services.runner._time_slices.values())
-    things = [world.config, services, services.vault, grants, job, services.providers, turns, services.authenticator]
-    client = world.config.oauth_client(provider)
+    things = [world.config, services, services.vault, grants, job, services.flows, turns, services.authenticator]
+    client = services.flows[provider].client
     text = " ".join(f"{thing!r} {thing}" for thing in [*things, client, world.config.model_dump()])
     assert "Grant" in text
-    assert str(world.config.google_client_id) in text
+    assert str(services.flows["google"].client.client_id) in text
     assert found({**watched.collect(), "e-mail": PERSON}, text) == set()

@@ -17,7 +17,7 @@ from everreach.security.authenticator import issue
 from everreach.security.key_strength import new_key
 from everreach.server.app import Node
 from handlers import BASE
-from providers import REGISTRY
+from providers import WITH_FLOW
 from providers.sandbox.app import Sandbox, make_app
 from storage.mongo import Database, connect
 from tests.documented import check_documented
@@ -62,7 +62,7 @@ class World:
         port = self._reserved.getsockname()[1]
         urls = {**self.sandbox.urls(self.sandbox_url), **self.sandbox.credentials()}
         return {
-            **{f"{kind.name}_client_{part}": part for kind in REGISTRY for part in ("id", "secret")},
+            **{f"{kind.name}_client_{part}": part for kind in WITH_FLOW for part in ("id", "secret")},
             **{name.lower(): value for name, value in urls.items()},
             "_env_file": None,
             "host": "127.0.0.1",

@@ -11,7 +11,7 @@ from everreach.cli.supabase_project import project_lines
 from everreach.config import Config
 from everreach.errors import DatabaseError, EverReachError, TransientError
 from everreach.net.http import Http
-from providers import REGISTRY
+from providers.settings import OAuthSettings
 from storage.embedded.binary import find_mongod
 from storage.embedded.mongod import running_uri
 from storage.mongo import connect, verify
@@ -47,8 +47,9 @@ async def check(console: Console | None = None) -> int:
         console.print(f"[red]✗[/] {escape(error.message)}")
         return 1
     console.print("[green]✓[/] The settings can be used.")
-    for provider in REGISTRY:
-        console.print(_provider_line(config, provider.name))
+    for name, settings in config.providers.items():
+        if isinstance(settings, OAuthSettings):
+            console.print(_provider_line(name, settings, config.redirect_uri(name)))
     console.print(_callers_line(config))
     console.print(_web_apps_line(config))
     for line in await project_lines(config):
@@ -65,12 +66,11 @@ async def check(console: Console | None = None) -> int:
     return 0
 
 
-def _provider_line(config: Config, provider: str) -> str:
-    if config.oauth_client(provider):
-        address = escape(config.redirect_uri(provider))
-        return f"[green]✓[/] {provider}: configured; register this redirect URI there: {address}"
-    name = provider.upper()
-    return f"[yellow]![/] {provider}: not configured; set {name}_CLIENT_ID and {name}_CLIENT_SECRET to offer it"
+def _provider_line(name: str, settings: OAuthSettings, redirect_uri: str) -> str:
+    if settings.configured:
+        return f"[green]✓[/] {name}: configured; register this redirect URI there: {escape(redirect_uri)}"
+    both = f"{settings.named('client_id')} and {settings.named('client_secret')}"
+    return f"[yellow]![/] {name}: not configured; set {both} to offer it"
 
 
 def _callers_line(config: Config) -> str:

@@ -1,4 +1,4 @@
-"""`everreach demo`: two whole imports against a local Google and Microsoft, through the real HTTP flow."""
+"""`everreach demo`: whole imports from a local Google and Microsoft, a CSV and a vCard, through the real HTTP flow."""
 
 import asyncio
 import secrets
@@ -8,7 +8,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,6 +29,10 @@ from everreach.security.key_strength import new_key
 from everreach.server.app import Node
 from handlers import BASE
 from providers.sandbox.app import Sandbox, make_app
+from providers.sandbox.book import Book
+from providers.sandbox.files.csv_file import google_csv
+from providers.sandbox.files.vcard_file import vcards
+from providers.sandbox.people import Person, person
 from storage.mongo import connect, drop, neighbour
 
 _HOST: Final = "127.0.0.1"
@@ -36,7 +40,10 @@ _POLL_SECONDS: Final = 0.1
 _TOKEN_SECONDS: Final = 3600
 _PAGE_SECONDS: Final = 0.4  # What a page takes at the real providers, more or less.
 _ACCOUNTS: Final = {"google": "ada@gmail.example", "microsoft": "grace@outlook.example"}
-_HEADINGS: Final = ("", "Contacts", "New", "Duplicate", "No e-mail", "Failed", "Seconds", "Per second")
+_FILES: Final[dict[str, Callable[[Iterable[Person]], bytes]]] = {"csv": google_csv, "vcard": vcards}
+_FILE_SIZE: Final = 2000
+_TITLES: Final = {"google": "Google", "microsoft": "Microsoft", "csv": "CSV file", "vcard": "vCard file"}
+_HEADINGS: Final = ("", "Contacts", "New", "Duplicate", "No e-mail", "Failed", "Seconds", "Per s")
 
 
 class Outcome(NamedTuple):
@@ -60,10 +67,12 @@ class Demo:
         self._console = Console(highlight=False)
         self._secret = secrets.token_urlsafe(48)
         self._sandbox = Sandbox(size=contacts)
-        self._users = {provider: str(uuid.uuid4()) for provider in _ACCOUNTS}
+        # An empty file is none.
+        self._sources = [*_ACCOUNTS, *(_FILES if contacts else ())]
+        self._users = {source: str(uuid.uuid4()) for source in self._sources}
 
     async def run(self) -> int:
-        """Show it. Returns 0 where both imports completed."""
+        """Show it. Returns 0 where all imports completed."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -110,19 +119,28 @@ class Demo:
     async def _import_all(self, node: Node, http: Http) -> list[Outcome]:
         columns = (TextColumn("{task.description:>10}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console) as progress:
-            return await asyncio.gather(*(self._import(node, http, progress, provider) for provider in _ACCOUNTS))
+            return await asyncio.gather(*(self._import(node, http, progress, provider) for provider in self._sources))
 
     async def _import(self, node: Node, http: Http, progress: Progress, provider: str) -> Outcome:
         client = DemoClient(http, f"http://{_HOST}:{node.port}{BASE}", self._users[provider], self._token(provider))
-        bar = progress.add_task(provider.capitalize(), total=self._contacts)
+        bar = progress.add_task(_TITLES[provider], total=self._contacts)
+        file = await asyncio.to_thread(self._file, provider) if provider in _FILES else b""
         began = time.monotonic()
-        job_id = await client.consent(provider, _ACCOUNTS[provider], self._contacts)
+        job_id = await (
+            client.upload(f"contacts.{provider}", file)
+            if provider in _FILES
+            else client.consent(provider, _ACCOUNTS[provider], self._contacts)
+        )
         while True:
             job = await client.get(f"/status/{job_id}")
             progress.update(bar, completed=job["processed_contacts"], total=job["total_contacts"] or None)
             if job["completed_at"]:
                 return Outcome(job, await client.skip_reasons(job_id), time.monotonic() - began)
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _file(self, provider: str) -> bytes:
+        book = Book(f"{provider}@files.example", min(self._contacts, _FILE_SIZE))
+        return _FILES[provider](person(book, number) for number in range(book.size))
 
     def _summarise(self, outcomes: list[Outcome]) -> None:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -133,11 +151,11 @@ class Demo:
             without = reasons["no_email"] + reasons["unusable_email"]
             numbers = (processed, job["imported_contacts"], reasons["duplicate"], without, failed)
             cells = (f"{number:,}" for number in numbers)
-            name = job["provider"].capitalize()
+            name = _TITLES[job["provider"]]
             table.add_row(name, *cells, f"{seconds:.1f}", f"{processed / seconds:,.0f}")
         self._console.print(table)
         for job in (outcome.job for outcome in outcomes if outcome.job["status"] != "completed"):
-            self._console.print(f"{job['provider'].capitalize()} {job['status']}: {job['error_message']}")
+            self._console.print(f"{_TITLES[job['provider']]} {job['status']}: {job['error_message']}")
         processed = sum(outcome.job["processed_contacts"] for outcome in outcomes)
         self._console.print(f"{processed:,} contacts processed in all.")
 
@@ -156,7 +174,7 @@ class Demo:
         self._console.print(text, soft_wrap=True, markup=False)
 
     def _token(self, provider: str) -> str:
-        return issue(self._secret, self._users[provider], _TOKEN_SECONDS, email=_ACCOUNTS[provider])
+        return issue(self._secret, self._users[provider], _TOKEN_SECONDS, email=_ACCOUNTS.get(provider))
 
 
 @asynccontextmanager

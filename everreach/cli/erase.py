@@ -59,8 +59,9 @@ async def _erase(console: Console, config: Config, database: Database, user_id: 
         console.print(f"Waiting up to {seconds:.1f} s, until no server can still be writing to what was cancelled.")
 
     async with Http() as http:
-        providers, vault = connect_providers(config, http), Vault(config.encryption_keys())
-        erasure = Erasure(PersonStore(database), JobStore(database, keep_tokens=True), providers, vault)
+        providers = connect_providers(config.providers, config.redirect_uri, http)
+        flows, vault = {name: one.flow for name, one in providers.items()}, Vault(config.encryption_keys())
+        erasure = Erasure(PersonStore(database), JobStore(database, keep_tokens=True), flows, vault)
         return await erasure.run(user_id, waiting)
 
 

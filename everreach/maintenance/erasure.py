@@ -12,7 +12,7 @@ from msgspec import ValidationError
 
 from everreach.errors import EverReachError, ProviderError, VaultError
 from everreach.security.vault import Vault
-from providers.base import Provider
+from providers.oauth import OAuthFlow
 from storage.jobs import JobStore
 from storage.personal_data import Held, PersonStore
 
@@ -50,11 +50,11 @@ class Erased:
 class Erasure:
     """Ends, revokes, waits, deletes and looks again, in rounds. Whoever is killed begins again from the start."""
 
-    def __init__(self, persons: PersonStore, jobs: JobStore, providers: Mapping[str, Provider], vault: Vault) -> None:
+    def __init__(self, persons: PersonStore, jobs: JobStore, flows: Mapping[str, OAuthFlow], vault: Vault) -> None:
         """`jobs` keeps the tokens of what it cancels, because they are needed to revoke their grants."""
         self._persons = persons
         self._jobs = jobs
-        self._providers = providers
+        self._flows = flows
         self._vault = vault
         self._erased = Erased()
 
@@ -96,11 +96,11 @@ class Erasure:
             self._erased.grants[one.token.job_id] = (one.provider, outcome)
 
     async def _revocation(self, held: Held) -> Revoked:
-        provider, token = self._providers.get(held.provider), held.token
-        if provider is None:
+        flow, token = self._flows.get(held.provider), held.token
+        if flow is None:
             return Revoked.NO_WAY
         try:
             opened = self._vault.open(token.text, job_id=token.job_id, user_id=token.user_id, field=token.field)
-            return Revoked.DONE if await provider.revoke(opened) else Revoked.NO_WAY
+            return Revoked.DONE if await flow.revoke(opened) else Revoked.NO_WAY
         except (ProviderError, VaultError):
             return Revoked.FAILED

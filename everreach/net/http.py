@@ -118,9 +118,9 @@ class Http:
         """One POST of a form. Never repeated here: only the caller knows whether that is harmless."""
         return await self._request("POST", url, data=fields, headers=headers)
 
-    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Reply:
-        """One POST of bytes, never repeated here. The reply's body is not read: `body` is empty."""
-        return await self._request("POST", url, limit=None, data=body, headers=headers)
+    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str], read: bool = False) -> Reply:
+        """One POST of bytes, never repeated here. Unless it is to be `read` the reply's `body` is empty."""
+        return await self._request("POST", url, limit=BODY_LIMIT if read else None, data=body, headers=headers)
 
     async def retrying(self, attempt: Callable[[], Awaitable[T]], again: Callable[[], object]) -> T:
         """Repeat what raises TransientError, with exponential backoff and full jitter; the last error goes on.

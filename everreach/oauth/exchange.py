@@ -15,8 +15,7 @@ from everreach.oauth.owned_tasks import OwnedTasks
 from everreach.oauth.provider_tokens import sealed
 from everreach.security.oauth_state import State
 from everreach.security.vault import Vault
-from providers.base import Provider
-from providers.oauth import Grant
+from providers.oauth import Grant, OAuthFlow
 from storage.consents import EXCHANGE_SECONDS
 from storage.jobs import JobStore
 
@@ -38,28 +37,28 @@ class Exchange:
         self._tasks = tasks
         self._go = go
 
-    async def run(self, provider: Provider, job: Job, state: State, code: str, seconds: float) -> None:
+    async def run(self, flow: OAuthFlow, job: Job, state: State, code: str, seconds: float) -> None:
         """Exchange the code, within so many seconds, and set the import going.
 
         Raises CallbackError: the job has failed then, or had ended before; DatabaseError.
         """
-        grant = await self._grant(provider, job, code, seconds)
-        if not provider.allows_contacts(grant):
+        grant = await self._grant(flow, job, code, seconds)
+        if not flow.allows_contacts(grant):
             try:
                 await self._jobs.refuse(job, _NO_CONTACTS_SCOPE)
             finally:
-                self._throw_away(provider, job, grant)
+                self._throw_away(flow, job, grant)
             raise CallbackError("contacts_scope_missing")
         consented = await self._consent(job, state, grant)
         if consented is None:
             # The person cancelled or was erased, or the exchange took too long, while we were away at the provider.
-            self._throw_away(provider, job, grant)
+            self._throw_away(flow, job, grant)
             raise CallbackError("import_ended")
         self._go(consented)
 
-    async def _grant(self, provider: Provider, job: Job, code: str, seconds: float) -> Grant:
+    async def _grant(self, flow: OAuthFlow, job: Job, code: str, seconds: float) -> Grant:
         try:
-            exchanging = self._tasks.start(provider.exchange(code, self._verifier(job)), "exchange")
+            exchanging = self._tasks.start(flow.exchange(code, self._verifier(job)), "exchange")
             await asyncio.wait({exchanging}, timeout=seconds)
             if exchanging.done():
                 return exchanging.result()
@@ -68,9 +67,9 @@ class Exchange:
             raise CallbackError("token_exchange_failed") from None
         _log.warning("the exchange takes too long, and the person is not kept waiting")
         try:
-            await self._jobs.refuse(job, f"{provider.title} took too long to answer. Please try again.")
+            await self._jobs.refuse(job, f"{flow.title} took too long to answer. Please try again.")
         finally:
-            self._tasks.start(self._keep(provider, job, exchanging), "late exchange")
+            self._tasks.start(self._keep(flow, job, exchanging), "late exchange")
         raise CallbackError("token_exchange_failed")
 
     async def _consent(self, job: Job, state: State, grant: Grant) -> Job | None:
@@ -91,21 +90,21 @@ class Exchange:
                     raise
                 await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _keep(self, provider: Provider, job: Job, exchanging: asyncio.Task[Grant]) -> None:
+    async def _keep(self, flow: OAuthFlow, job: Job, exchanging: asyncio.Task[Grant]) -> None:
         """Keep what comes after the person was sent on: the job has failed, and its retry needs no new consent then."""
         try:
             grant = await exchanging
         except ProviderError:
             return  # The task told it.
-        if provider.allows_contacts(grant) and await self._jobs.keep(job, sealed(self._vault, job, grant)):
+        if flow.allows_contacts(grant) and await self._jobs.keep(job, sealed(self._vault, job, grant)):
             _log.info("the tokens came late, and are kept for a retry")
         else:
-            await self._revoke(provider, job, grant)
+            await self._revoke(flow, job, grant)
 
-    def _throw_away(self, provider: Provider, job: Job, grant: Grant) -> None:
-        self._tasks.start(self._revoke(provider, job, grant), "revocation")
+    def _throw_away(self, flow: OAuthFlow, job: Job, grant: Grant) -> None:
+        self._tasks.start(self._revoke(flow, job, grant), "revocation")
 
-    async def _revoke(self, provider: Provider, job: Job, grant: Grant) -> None:
+    async def _revoke(self, flow: OAuthFlow, job: Job, grant: Grant) -> None:
         """End a grant that serves nobody, unless the person has another one of this provider.
 
         To revoke one token ends all that the account gave us, also that of an import under way:
@@ -113,7 +112,7 @@ class Exchange:
         """
         if await self._jobs.grants_beside(job):
             _log.info("a grant stays at the provider: to revoke it might end another import of this person's")
-        elif await provider.revoke(grant.refresh_token or grant.access_token):
+        elif await flow.revoke(grant.refresh_token or grant.access_token):
             _log.info("a grant that serves nobody was revoked")
 
     def _verifier(self, job: Job) -> str:

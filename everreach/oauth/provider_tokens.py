@@ -11,8 +11,7 @@ from everreach.errors import DatabaseAwayError, ReconnectError, TokenRejectedErr
 from everreach.jobs.job import Job, Lease
 from everreach.observability.metrics import of_provider
 from everreach.security.vault import Vault
-from providers.base import Provider
-from providers.oauth import Grant
+from providers.oauth import Grant, OAuthFlow
 from storage.leases import LeaseStore
 
 EXPIRY_MARGIN: Final = timedelta(seconds=60)
@@ -42,9 +41,9 @@ class ProviderTokens:
     be called off, but not the refresh, and the lease is kept until the new tokens are stored.
     """
 
-    def __init__(self, lease: Lease, provider: Provider, vault: Vault, leases: LeaseStore) -> None:
+    def __init__(self, lease: Lease, flow: OAuthFlow, vault: Vault, leases: LeaseStore) -> None:
         self._lease = lease
-        self._provider = provider
+        self._flow = flow
         self._vault = vault
         self._leases = leases
         self._refreshing: asyncio.Task[str] | None = None
@@ -91,8 +90,8 @@ class ProviderTokens:
         refresh_token = self._open("refresh_token")
         if refresh_token is None:
             raise ReconnectError
-        grant = await self._provider.refresh(refresh_token)
-        of_provider(self._provider.name).refreshes.inc()
+        grant = await self._flow.refresh(refresh_token)
+        of_provider(self._flow.name).refreshes.inc()
         # A rotated refresh token must not be lost: it is stored before the new access is used.
         await self._store(sealed(self._vault, self._lease.job, grant))
         return grant.access_token

@@ -26,8 +26,8 @@ from handlers import ROUTES
 from handlers.docs.document import describe
 from handlers.live.connections import HeldConnections
 from handlers.services import Services
-from providers import FILE_KINDS
 from providers import connect as connect_providers
+from providers.files import FILES
 from providers.source import ContactSource
 from storage.change_stream import JobChanges
 from storage.contacts.store import ContactStore
@@ -42,7 +42,8 @@ from storage.rate_limits import RateLimits
 
 def compose(config: Config, database: Database, http: Http) -> Services:
     """Make everything a handler may call, in order."""
-    vault, providers = Vault(config.encryption_keys()), connect_providers(config, http)
+    vault, providers = Vault(config.encryption_keys()), connect_providers(config.providers, config.redirect_uri, http)
+    flows = {name: one.flow for name, one in providers.items()}
     keep, announce = config.token_retention == "keep", bool(config.webhook_urls)
     jobs = JobStore(database, keep_tokens=keep, announce=announce)
     owner, seconds = uuid.uuid4().hex, config.everreach_lease_seconds
@@ -50,7 +51,7 @@ def compose(config: Config, database: Database, http: Http) -> Services:
     uploads = UploadStore(database)
     sources: dict[str, ContactSource] = {
         **granted_sources(providers, vault, leases),
-        **dict.fromkeys(FILE_KINDS, FileSource(uploads)),
+        **dict.fromkeys((kind.name for kind in FILES), FileSource(uploads)),
     }
     runner = _runner(config, database, jobs, leases, sources)
     hub = Hub(jobs, ChangeFeed(JobChanges(database).follow))
@@ -62,12 +63,12 @@ def compose(config: Config, database: Database, http: Http) -> Services:
         limits=RateLimits(database),
         jobs=jobs,
         pages=Pages(database),
-        providers=providers,
+        flows=flows,
         vault=vault,
         states=states,
         consents=Consents(
             jobs=jobs,
-            providers=providers,
+            flows=flows,
             vault=vault,
             states=states,
             exchange=Exchange(jobs, vault, tasks, commands.go),

@@ -8,7 +8,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from everreach.contacts.page import Entries, Entry, Page
 from everreach.errors import FileGoneError, ProviderError
-from providers.base import Account
+from providers.account import Account
 from storage.files.uploads import PIECE_BYTES
 
 PAGE_RECORDS: Final = 1000

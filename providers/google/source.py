@@ -1,4 +1,4 @@
-"""Google People: constants, one request for a page, and one for the names of its groups; parse.py has the parser.
+"""The contacts of a Google account: one request for a page, and one for the names of its groups.
 
 https://developers.google.com/people/api/rest/v1/people.connections/list
 """
@@ -7,81 +7,35 @@ from functools import partial
 from typing import Final
 from urllib.parse import urlencode
 
-import msgspec
-
-from everreach.config import Config
 from everreach.contacts.page import Page
-from everreach.errors import ListingExpiredError, ProviderError, ThrottledError, TokenRejectedError, TransientError
-from everreach.net.http import Http, Reply
+from everreach.errors import ProviderError, ThrottledError, TokenRejectedError, TransientError
 from providers import paging
-from providers.base import Account, Provider
+from providers.account import Account
+from providers.api import Api
+from providers.api_source import ApiSource
+from providers.calls import Calls
 from providers.google.groups import PATH, ContactGroups, GroupNames
 from providers.google.parse import entry_of
-from providers.lenient_json import Answer, detail
-from providers.oauth import Grant
-from providers.paging import Smaller, Total, bounded, listed
+from providers.google.replies import Connections, UserInfo, refusal
+from providers.google.settings import GoogleSettings
+from providers.paging import Smaller, bounded, listed
 
 _FIELDS: Final = (
     "names,nicknames,emailAddresses,phoneNumbers,addresses,organizations,"
     "birthdays,biographies,urls,memberships,metadata"
 )
-_CONTACTS: Final = "https://www.googleapis.com/auth/contacts"
-_QUOTA_REASONS: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
 
 
-class _Connections(Answer, rename="camel"):
-    vital = frozenset({"connections", "next_page_token"})
+class GoogleSource(ApiSource):
+    """The connections of an account; its other contacts are no part of the address book."""
 
-    connections: list[msgspec.Raw] | None = None
-    next_page_token: str | None = None
-    total_items: Total | None = None
-
-
-class _UserInfo(Answer):
-    id: str | None = None
-    email: str | None = None
-
-
-class _Reason(msgspec.Struct):
-    reason: str | None = None
-
-
-class _Error(msgspec.Struct):
-    status: str | None = None
-    errors: list[_Reason | None] | None = None
-    details: list[_Reason | None] | None = None
-
-    def reasons(self) -> set[str | None]:
-        return {item.reason for item in [*(self.errors or ()), *(self.details or ())] if item}
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _Error | None = None
-
-
-class Google(Provider):
-    """People API, with offline access so that a long import outlives its first access token."""
-
-    name = "google"
-    title = "Google"
-    setup_url = "https://console.cloud.google.com/"
-    scopes = (f"{_CONTACTS}.readonly", "https://www.googleapis.com/auth/userinfo.email")
-    # Without prompt=consent a returning person's grant comes without a refresh token.
-    authorize_extras = {"access_type": "offline", "prompt": "consent"}
-
-    def __init__(self, config: Config, http: Http) -> None:
-        client, revoke_url = config.oauth_client(self.name), config.google_revoke_url
-        super().__init__(client, config.google_authorize_url, config.google_token_url, http, revoke_url)
-        self._people_url = config.google_people_url
-        self._userinfo_url = config.google_userinfo_url
-
-    def allows_contacts(self, grant: Grant) -> bool:
-        """Google's scope list is reordered and may hold more than was asked for."""
-        return grant.scopes is None or bool(grant.scopes & {_CONTACTS, f"{_CONTACTS}.readonly"})
+    def __init__(self, calls: Calls, settings: GoogleSettings) -> None:
+        self._people = Api(calls, settings.people_url, refusal)
+        self._userinfo = Api(calls, settings.userinfo_url, refusal)
 
     async def account(self, access_token: str) -> Account:
         """The id that stays, and the e-mail address that may change."""
-        info = await self._read_again(access_token, self._userinfo_url, _UserInfo, home=self._userinfo_url)
+        info = await self._userinfo.read_again(access_token, self._userinfo.home, UserInfo)
         return Account.of(info.id, info.email)
 
     def listing(self) -> "GoogleListing":
@@ -93,8 +47,8 @@ class Google(Provider):
         groups = GroupNames() if groups is None else groups
         size, token = _place(position)
         query = {"personFields": _FIELDS, "pageSize": str(size), **({"pageToken": token} if token else {})}
-        url = f"{self._people_url}/v1/people/me/connections?{urlencode(query, safe=',')}"
-        listing = await self._read(access_token, url, _Connections, home=self._people_url)
+        url = f"{self._people.home}/v1/people/me/connections?{urlencode(query, safe=',')}"
+        listing = await self._people.read(access_token, url, Connections)
         connections = listing.connections or ()
         if groups.wanted(connections):
             groups.learn(await self._group_names(access_token))
@@ -113,33 +67,23 @@ class Google(Provider):
     async def _group_names(self, access_token: str) -> dict[str, str]:
         """The names of the account's groups; none where Google does not tell them, which is no reason to stop."""
         try:
-            answer = await self._read_again(
-                access_token, f"{self._people_url}{PATH}", ContactGroups, home=self._people_url
-            )
+            answer = await self._people.read_again(access_token, f"{self._people.home}{PATH}", ContactGroups)
         except (TransientError, ThrottledError, TokenRejectedError):
             raise
         except ProviderError:
             return {}
         return answer.names()
 
-    def _refusal(self, reply: Reply) -> ProviderError:
-        if reply.status == 400:
-            # The lifetime of a page token is undocumented; a dead one is a 400 like any malformed request.
-            return ListingExpiredError()
-        if reply.status == 403:
-            return _forbidden(detail(reply.body, _ErrorBody).error or _Error(), reply)
-        return super()._refusal(reply)
-
 
 class GoogleListing:
     """The connections of one account, which learns the names of its groups once."""
 
-    def __init__(self, google: Google) -> None:
+    def __init__(self, google: GoogleSource) -> None:
         self._google = google
         self._groups = GroupNames()
 
     async def page(self, access_token: str, position: str | None) -> Page:
-        """See Google.page."""
+        """See GoogleSource.page."""
         return await self._google.page(access_token, position, self._groups)
 
 
@@ -150,15 +94,3 @@ def _place(position: str | None) -> tuple[int, str]:
         return int(size), token
     # An earlier version kept the token alone.
     return paging.PAGE_SIZES[0], position or ""
-
-
-def _forbidden(error: _Error, reply: Reply) -> ProviderError:
-    reasons = error.reasons()
-    # Older gateways say 403 where a newer one says 429.
-    if reasons & _QUOTA_REASONS or error.status == "RESOURCE_EXHAUSTED":
-        return ThrottledError(reply.retry_after)
-    if "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in reasons:
-        return ProviderError("Google was not allowed to share the contacts. Please import again and tick contacts.")
-    if "SERVICE_DISABLED" in reasons:
-        return ProviderError("The People API is not enabled for this application. Please tell its operator.")
-    return ProviderError("Google refused to share the contacts of this account.")

@@ -1,4 +1,4 @@
-"""What Graph answers, and where a listing of several folders goes on.
+"""What Graph answers, what its refusals mean, and where a listing of several folders goes on.
 
 https://learn.microsoft.com/graph/api/user-list-contacts
 """
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from providers.lenient_json import Answer
+from everreach.errors import ListingExpiredError, ProviderError
+from everreach.net.http import Reply
+from providers.lenient_json import Answer, detail
 from providers.microsoft.folders import Level
 from providers.paging import Total, bounded
 
@@ -41,16 +43,12 @@ class Me(Answer, rename="camel"):
     user_principal_name: str | None = None
 
 
-class Error(msgspec.Struct):
-    """Why Graph refused, in its own word."""
-
+class _Error(msgspec.Struct):
     code: str | None = None
 
 
-class ErrorBody(msgspec.Struct):
-    """The body of a refusal."""
-
-    error: Error | None = None
+class _ErrorBody(msgspec.Struct):
+    error: _Error | None = None
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,3 +66,16 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     def encoded(self) -> str:
         """The position as text. Raises TransientError where that is too long to be one."""
         return bounded(msgspec.json.encode(self).decode())
+
+
+def refusal(reply: Reply) -> ProviderError | None:
+    """The meaning of a refusal in Graph's words; None where its status says all."""
+    code = (detail(reply.body, _ErrorBody).error or _Error()).code if reply.status in {400, 403, 404, 410} else None
+    if code == "MailboxNotEnabledForRESTAPI":
+        return ProviderError("This Microsoft account has no mailbox in the cloud, and so no contacts to import.")
+    if reply.status in {400, 404, 410}:
+        # A link that is too old, or into a folder that was deleted meanwhile.
+        return ListingExpiredError()
+    if reply.status == 403:
+        return ProviderError("Microsoft refused to share the contacts of this account. Please reconnect it.")
+    return None

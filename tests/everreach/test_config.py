@@ -16,7 +16,9 @@ from everreach.config import Config
 from everreach.errors import SettingsError
 from everreach.security.authenticator import issue
 from everreach.security.key_strength import EXAMPLE_KEY, WELL_KNOWN_SECRETS, is_pattern, looks_random, new_key
-from providers import REGISTRY
+from providers import WITH_FLOW
+from providers.google.settings import GoogleSettings
+from providers.microsoft.settings import MicrosoftSettings
 
 ROOT = Path(__file__).parents[2]
 KEY = new_key()
@@ -58,7 +60,7 @@ DEFAULTS = {
     "microsoft_graph_url": "https://graph.microsoft.com",
 }
 
-OF_PROVIDERS = tuple(f"{kind.name}_" for kind in REGISTRY)
+OF_PROVIDERS = [name for kind in WITH_FLOW for name in kind.settings.names()]
 
 CHOSEN = {
     "PORT": "9000",
@@ -93,28 +95,34 @@ CHOSEN = {
     "EVERREACH_LOG_LEVEL": "warning",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318",
     "TOKEN_RETENTION": "keep",
-    **{name.upper(): f"https://chosen.example/{name}" for name in Config.model_fields if name.startswith(OF_PROVIDERS)},
+    **{name: f"https://chosen.example/{name}" for name in OF_PROVIDERS},
 }
 
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A folder without a `.env`, and an environment that sets nothing of ours but what every server needs."""
-    for name in Config.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in Config.names():
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", KEY)
     monkeypatch.setenv("SUPABASE_JWT_SECRET", SECRET)
 
 
+def value_of(config: Config, name: str) -> object:
+    """The value of a setting, by its name in small letters."""
+    provider, _, field = name.partition("_")
+    return getattr(config.providers[provider], field) if provider in config.providers else getattr(config, name)
+
+
 def shown(config: Config, name: str) -> object:
-    value = getattr(config, name)
+    value = value_of(config, name)
     parts = value if isinstance(value, tuple) else (value,)
     return ",".join(str(part.get_secret_value() if hasattr(part, "get_secret_value") else part) for part in parts)
 
 
 def test_every_setting_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {name.lower() for name in CHOSEN} == set(Config.model_fields)
+    assert set(CHOSEN) == set(Config.names())
     for name, value in CHOSEN.items():
         monkeypatch.setenv(name, value)
     config = Config.load()
@@ -123,7 +131,7 @@ def test_every_setting_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(("name", "value"), DEFAULTS.items())
 def test_the_defaults_are_the_contract_s(name: str, value: object) -> None:
-    assert getattr(Config.load(), name) == value
+    assert value_of(Config.load(), name) == value
 
 
 def test_the_data_folder_is_a_whole_path_of_the_user_s() -> None:
@@ -162,7 +170,7 @@ def test_an_empty_value_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> Non
     for name in ("PORT", "MONGODB_URI", "GOOGLE_CLIENT_ID", "SUPABASE_URL", "RATE_LIMIT_START"):
         monkeypatch.setenv(name, "")
     config = Config.load()
-    assert (config.port, config.mongodb_uri, config.google_client_id) == (8080, None, None)
+    assert (config.port, config.mongodb_uri, value_of(config, "google_client_id")) == (8080, None, None)
     assert (config.supabase_url, config.rate_limit_start) == (None, "5/hour")
 
 
@@ -292,7 +300,7 @@ def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**planted, "GOOGLE_CLIENT_ID": "id", "NEXT_PUBLIC_BASE_URL": "https://a.example"}.items():
         monkeypatch.setenv(name, value)
     config = Config.load()
-    printed = f"{config!r} {config} {config.model_dump()} {config.oauth_client('google')!r}"
+    printed = f"{config!r} {config} {config.model_dump()} {config.providers!r}"
     assert "planted" not in printed
     assert WEBHOOK_SECRET not in printed
     assert KEY not in printed
@@ -423,7 +431,7 @@ def test_accepted_issuers_are_the_project_and_those_that_are_named(
     assert Config.load(**settings).token_issuers == issuers
 
 
-CONFIDENTIAL = [name for name in Config.model_fields if name.startswith(OF_PROVIDERS) and name.endswith("_url")]
+CONFIDENTIAL = [name.lower() for name in OF_PROVIDERS if name.endswith("_URL")]
 
 
 @pytest.mark.parametrize("name", ["supabase_url", *(name for name in CONFIDENTIAL if "authorize" not in name)])
@@ -441,20 +449,47 @@ def test_plain_http_at_home_is_nobody_s_business(host: str) -> None:
     assert Config.load(supabase_url=f"http://{host}", google_token_url=f"http://{host}/token").warnings == []
 
 
-def test_a_provider_is_configured_only_with_both_its_id_and_its_secret() -> None:
-    base = {"next_public_base_url": "https://api.example.com/"}
-    assert Config.load(**base).oauth_client("google") is None
-    assert Config.load(**base, google_client_id="id").oauth_client("google") is None
-    assert Config.load(**base, google_client_secret="word").oauth_client("google") is None
-    both = Config.load(**base, google_client_id="id", google_client_secret="word")
-    client = both.oauth_client("google")
-    assert client is not None
-    assert (client.client_id, client.client_secret.get_secret_value()) == ("id", "word")
-    assert client.redirect_uri == "https://api.example.com/api/v1/contacts/import/google/callback"
-    assert both.oauth_client("microsoft") is None
+@pytest.mark.parametrize(
+    ("settings", "configured"),
+    [
+        ({}, False),
+        ({"google_client_id": "id"}, False),
+        ({"google_client_secret": "word"}, False),
+        ({"google_client_id": "id", "google_client_secret": "word"}, True),
+    ],
+)
+def test_a_provider_is_configured_only_with_both_its_id_and_its_secret(
+    settings: dict[str, str], configured: bool
+) -> None:
+    providers = Config.load(next_public_base_url="https://api.example.com/", **settings).providers
+    google, microsoft = providers["google"], providers["microsoft"]
+    assert isinstance(google, GoogleSettings)
+    assert isinstance(microsoft, MicrosoftSettings)
+    assert (google.configured, microsoft.configured) == (configured, False)
 
 
-@pytest.mark.parametrize("provider", [kind.name for kind in REGISTRY])
+def test_people_come_back_to_a_provider_s_own_callback() -> None:
+    config = Config.load(next_public_base_url="https://api.example.com/")
+    assert config.redirect_uri("google") == "https://api.example.com/api/v1/contacts/import/google/callback"
+
+
+def test_a_provider_with_a_bad_setting_is_asked_for_the_rest_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"GOOGLE_CLIENT_ID": "id", "GOOGLE_TOKEN_URL": "planted", "MICROSOFT_GRAPH_URL": "x"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        Config.load()
+    problems = [problem.partition(":")[0] for problem in refused.value.problems]
+    assert sorted(problems) == ["GOOGLE_TOKEN_URL", "MICROSOFT_GRAPH_URL", "NEXT_PUBLIC_BASE_URL"]
+    assert "planted" not in repr(refused.value)
+
+
+def test_what_is_no_setting_of_ours_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PROVIDERS", "GOOGLE", "GOOGLE_APPLICATION_CREDENTIALS", "CLIENT_ID", "TOKEN_URL"):
+        monkeypatch.setenv(name, "anything")
+    assert value_of(Config.load(), "google_client_id") is None
+
+
+@pytest.mark.parametrize("provider", [kind.name for kind in WITH_FLOW])
 def test_our_public_address_is_required_once_a_provider_is_set(provider: str) -> None:
     with pytest.raises(SettingsError, match="NEXT_PUBLIC_BASE_URL: set our public address"):
         Config.load(**{f"{provider}_client_id": "id"})
@@ -501,11 +536,15 @@ def test_webhooks_without_a_secret_are_refused_with_the_command_that_makes_one()
 
 def test_a_trailing_slash_is_trimmed() -> None:
     config = Config.load(google_people_url="https://people.example/base/", supabase_url="https://ref.supabase.co/")
-    assert (config.google_people_url, config.supabase_url) == ("https://people.example/base", "https://ref.supabase.co")
+    assert (value_of(config, "google_people_url"), config.supabase_url) == (
+        "https://people.example/base",
+        "https://ref.supabase.co",
+    )
 
 
 def test_an_endpoint_keeps_its_last_slash() -> None:
-    assert Config.load(google_token_url="https://token.example/oauth2/").google_token_url.endswith("/oauth2/")
+    config = Config.load(google_token_url="https://token.example/oauth2/")
+    assert str(value_of(config, "google_token_url")).endswith("/oauth2/")
 
 
 def test_rates_are_read_as_rates() -> None:

@@ -99,7 +99,7 @@ async def test_where_there_is_no_way_to_revoke_nothing_is_asked(world: World) ->
 @pytest.mark.gen_test
 async def test_a_revocation_that_fails_is_told_and_nothing_more(world: World, log_lines: list[str]) -> None:
     world.sandbox.faults.add(Fault("invalid_json", "revoke"), Fault("reset", "revoke", times=None))
-    world.node.services.providers["google"]._http._backoff = 0.01
+    world.node.services.flows["google"]._calls.http._backoff = 0.01
     user = new_user()
     await unticked(world, "google", user)
     await settled(world)

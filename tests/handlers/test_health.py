@@ -8,13 +8,13 @@ from everreach.security.authenticator import issue
 from everreach.server.app import Node
 from handlers import BASE
 from handlers import health as health_module
-from providers import REGISTRY
+from providers import WITH_FLOW
 from tests.documented import check_documented
 from tests.handlers.edge import PRIMARY_GOES, check_error, check_headers, database_failing
 from tests.project import Project
 from tests.world import SECRET, Answer, World, new_user
 
-NONE = {f"{kind.name}_client_{part}": None for kind in REGISTRY for part in ("id", "secret")}
+NONE = {f"{kind.name}_client_{part}": None for kind in WITH_FLOW for part in ("id", "secret")}
 HALF = {**NONE, "google_client_id": "id", "microsoft_client_secret": "word"}
 EMPTY = dict.fromkeys(NONE, "")
 
@@ -32,7 +32,7 @@ async def health(world: World) -> Answer:
 
 def provider(world: World, name: str, *, id_set: bool = True, secret_set: bool = True) -> dict[str, object]:
     """What health has to say of a provider."""
-    pages = {kind.name: kind.setup_url for kind in REGISTRY}
+    pages = {kind.name: kind.flow.setup_url for kind in WITH_FLOW}
     return {
         "configured": id_set and secret_set,
         "client_id_set": id_set,
@@ -46,7 +46,7 @@ def provider(world: World, name: str, *, id_set: bool = True, secret_set: bool =
 async def test_with_every_provider_it_is_healthy(world: World) -> None:
     body = (await health(world)).json
     assert body["status"] == "healthy"
-    assert body["providers"] == {kind.name: provider(world, kind.name) for kind in REGISTRY}
+    assert body["providers"] == {kind.name: provider(world, kind.name) for kind in WITH_FLOW}
 
 
 @pytest.mark.settings(microsoft_client_id=None, microsoft_client_secret=None)

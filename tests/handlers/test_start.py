@@ -9,15 +9,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from everreach.config import Config
 from everreach.security.authenticator import issue
 from everreach.security.oauth_state import challenge
-from providers import REGISTRY
+from providers import WITH_FLOW
 from tests.handlers.edge import PROVIDERS, SEALED, all_jobs, check_error, check_headers, decoded, query_of
 from tests.world import SECRET, World, bearer, new_user
 
 BOTH = pytest.mark.parametrize("provider", PROVIDERS)
-OWN_PAGES = {name: Config.model_fields[name].default for name in ("google_authorize_url", "microsoft_authorize_url")}
+OWN_PAGES = {f"{kind.name}_authorize_url": kind.settings.model_fields["authorize_url"].default for kind in WITH_FLOW}
 ON_OWN_PAGES: pytest.MarkDecorator = pytest.mark.settings(**OWN_PAGES)
 
 
@@ -94,7 +93,7 @@ async def test_the_address_is_googles_own_consent_page(world: World) -> None:
     assert decoded(query.pop("state"))["job_id"] == job_id
     scopes = "https://www.googleapis.com/auth/contacts.readonly https://www.googleapis.com/auth/userinfo.email"
     assert query == {
-        "client_id": world.config.google_client_id,
+        "client_id": world.node.services.flows["google"].client.client_id,
         "redirect_uri": f"{world.config.next_public_base_url}/api/v1/contacts/import/google/callback",
         "response_type": "code",
         "scope": scopes,
@@ -114,7 +113,7 @@ async def test_the_address_is_microsofts_own_consent_page(world: World) -> None:
     assert re.fullmatch(r"[\w-]{43}", query.pop("code_challenge"), re.ASCII)
     assert decoded(query.pop("state"))["job_id"] == job_id
     assert query == {
-        "client_id": world.config.microsoft_client_id,
+        "client_id": world.node.services.flows["microsoft"].client.client_id,
         "redirect_uri": f"{world.config.next_public_base_url}/api/v1/contacts/import/microsoft/callback",
         "response_type": "code",
         "scope": "https://graph.microsoft.com/Contacts.Read https://graph.microsoft.com/User.Read offline_access",
@@ -129,7 +128,7 @@ async def test_any_other_provider_is_400(world: World) -> None:
     for name in ("icloud", "csv", "Google", "GOOGLE", "google%20", "unknown", "..", "%00", "x" * 2000, "google%2Fx"):
         check_error(await world.api("POST", f"/{name}/start", user), 400, "Invalid Provider")
     answer = await world.api("POST", "/icloud/start", user)
-    assert answer.json["message"] == f"Provider must be {' or '.join(kind.name for kind in REGISTRY)}."
+    assert answer.json["message"] == f"Provider must be {' or '.join(kind.name for kind in WITH_FLOW)}."
     assert await all_jobs(world) == []
 
 

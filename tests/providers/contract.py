@@ -28,11 +28,12 @@ from everreach.errors import (
 )
 from everreach.net.http import RETRIES
 from everreach.net.origins import origin
-from providers import connect
-from providers.base import Account, Provider
-from providers.oauth import Grant
+from providers.account import Account
+from providers.api_source import ApiSource
+from providers.oauth import Grant, OAuthFlow
+from providers.provider import OAuthProvider
 from tests.providers.test_lenient_json import JSON, SCALARS
-from tests.providers.wire import ORIGIN, Sent, Wire, config, playing, recorded, refusal, reply
+from tests.providers.wire import ORIGIN, Sent, Wire, connected, playing, recorded, refusal, reply
 
 FOREIGN = ("https://evil.example/contacts", "http://{host}/contacts", "https://{host}@evil.example/", "//x")
 
@@ -43,7 +44,8 @@ class ProviderContract:
     Where a request is compared whole the subclass says what it has to be; what is left out holds for every provider.
     """
 
-    kind: ClassVar[type[Provider]]
+    kind: ClassVar[OAuthProvider[Any]]
+    """Its word in the registry."""
     setup_url: ClassVar[str]
     """Where an operator makes a client."""
     authorize_url: ClassVar[str]
@@ -102,13 +104,17 @@ class ProviderContract:
     refusals: ClassVar[dict[str, dict[str, Any]]] = {"forbidden": {"status": 403, "error": "ProviderError", "body": ""}}
     """Replies to a page's request with the `error` that each is, and what it `says`."""
 
-    def provider(self, wire: Wire, **changes: object) -> Provider:
-        """The provider as the registry makes it, with these changes to the settings."""
-        return connect(config().model_copy(update=changes), wire)[self.kind.name]
+    def source(self, wire: Wire) -> ApiSource:
+        """The source of its contacts, as the registry makes it."""
+        return connected(self.kind.name, wire).source
+
+    def flow(self, wire: Wire, **changes: object) -> OAuthFlow:
+        """Its flow, as the registry makes it, with these changes to the settings."""
+        return connected(self.kind.name, wire, **changes).flow
 
     async def page(self, *bodies: object, position: str | None = None) -> Page:
         """The page that the provider makes of these replies, after which come empty ones."""
-        return await self.provider(self.answering(*bodies)).page("the-token", position)
+        return await self.source(self.answering(*bodies)).page("the-token", position)
 
     def answering(self, *bodies: object) -> Wire:
         return playing(*map(reply, bodies), reply(self.last))
@@ -133,31 +139,36 @@ class ProviderContract:
     def test_it_is_there_by_a_name_that_the_app_can_read(self) -> None:
         assert re.fullmatch(r"[a-z]\w*", self.kind.name)
         assert self.kind.title
-        assert self.kind.setup_url == self.setup_url
-        assert type(self.provider(playing(reply()))) is self.kind
+        assert self.kind.flow.setup_url == self.setup_url
+        assert type(self.flow(playing(reply()))) is self.kind.flow
+        assert type(self.source(playing(reply()))) is self.kind.source
 
     def test_it_cannot_bend_the_flow(self) -> None:
-        for name in ("authorization_url", "exchange", "refresh", "revoke", "_read"):
-            assert getattr(Provider, name).__final__
-            assert name not in vars(self.kind)
-        assert "_token" not in vars(self.kind)
-        assert "_token_refusal" not in vars(self.kind)
+        for name in ("authorization_url", "exchange", "refresh", "revoke"):
+            assert getattr(OAuthFlow, name).__final__
+            assert name not in vars(self.kind.flow)
+        assert "_token" not in vars(self.kind.flow)
+        assert "_token_refusal" not in vars(self.kind.flow)
+
+    def test_its_settings_have_a_prefix_of_their_own_and_a_default_each(self) -> None:
+        assert all(name.startswith(f"{self.kind.name.upper()}_") for name in self.kind.settings.names())
+        assert self.kind.settings.read({"_env_file": None})[1] == []
 
     @pytest.mark.gen_test
     async def test_taken_out_of_the_settings_it_says_so_and_asks_nobody(self) -> None:
         wire = playing(reply())
-        provider = self.provider(wire, **{f"{self.kind.name}_client_secret": None})
-        assert not provider.configured
+        flow = self.flow(wire, **{f"{self.kind.name}_client_secret": None})
+        assert not flow.configured
         with pytest.raises(ProviderError, match=f"{self.kind.title} is not configured any more"):
-            provider.authorization_url("state", "challenge")
+            flow.authorization_url("state", "challenge")
         with pytest.raises(ProviderError, match="not configured"):
-            await provider.refresh("old")
+            await flow.refresh("old")
         assert wire.sent == []
 
     def test_the_consent_page_is_asked_with_the_state_and_the_challenge(self) -> None:
-        provider = self.provider(playing(reply()))
-        assert provider.configured
-        url, _, query = provider.authorization_url("the-state", "the-challenge").partition("?")
+        flow = self.flow(playing(reply()))
+        assert flow.configured
+        url, _, query = flow.authorization_url("the-state", "the-challenge").partition("?")
         assert url == self.authorize_url
         assert {name: value for name, [value] in parse_qs(query, strict_parsing=True).items()} == {
             "client_id": f"{self.kind.name}-id",
@@ -172,7 +183,7 @@ class ProviderContract:
     @pytest.mark.gen_test
     async def test_a_code_is_exchanged_with_its_verifier(self) -> None:
         wire = playing(reply(self.granted))
-        grant = await self.provider(wire).exchange("4/0Ab~+c", "the-verifier")
+        grant = await self.flow(wire).exchange("4/0Ab~+c", "the-verifier")
         fields = {
             "grant_type": "authorization_code",
             "code": "4/0Ab~+c",
@@ -184,14 +195,14 @@ class ProviderContract:
             self.granted["access_token"],
             self.granted["refresh_token"],
         )
-        assert self.provider(wire).allows_contacts(grant)
+        assert self.flow(wire).allows_contacts(grant)
         lifetime, left = self.granted["expires_in"], grant.expires_at - datetime.now(UTC)
         assert timedelta(seconds=lifetime - 9) < left <= timedelta(seconds=lifetime)
 
     @pytest.mark.gen_test
     async def test_a_refresh_keeps_what_the_provider_leaves_out(self) -> None:
         wire = playing(reply({"access_token": "new", "expires_in": 3599, "token_type": "Bearer"}))
-        grant = await self.provider(wire).refresh("old")
+        grant = await self.flow(wire).refresh("old")
         fields = {"grant_type": "refresh_token", "refresh_token": "old", **self._credentials()}
         assert wire.sent == [Sent("POST", self.token_url, {}, fields)]
         assert (grant.access_token, grant.refresh_token, grant.scopes) == ("new", None, None)
@@ -199,17 +210,17 @@ class ProviderContract:
     @pytest.mark.gen_test
     async def test_a_consent_may_bring_no_refresh_token(self) -> None:
         kept = {name: value for name, value in self.granted.items() if name != "refresh_token"}
-        grant = await self.provider(playing(reply(kept))).exchange("c", "v")
+        grant = await self.flow(playing(reply(kept))).exchange("c", "v")
         assert (grant.access_token, grant.refresh_token) == (self.granted["access_token"], None)
 
     @pytest.mark.gen_test
     async def test_an_exchange_is_never_repeated_and_a_refresh_is(self) -> None:
         wire = playing(reply(b"oops", 500))
         with pytest.raises(TransientError):
-            await self.provider(wire).exchange("c", "v")
+            await self.flow(wire).exchange("c", "v")
         assert len(wire.sent) == 1
         with pytest.raises(TransientError):
-            await self.provider(wire).refresh("r")
+            await self.flow(wire).refresh("r")
         assert len(wire.sent) == 1 + 1 + RETRIES
 
     @pytest.mark.parametrize(
@@ -229,8 +240,8 @@ class ProviderContract:
     )
     @pytest.mark.gen_test
     async def test_each_refusal_of_a_token_has_its_meaning(self, name: str, error: type[ProviderError]) -> None:
-        provider = self.provider(playing(refusal(recorded("token_errors")[name])))
-        for call in (provider.exchange("c", "v"), provider.refresh("r")):
+        flow = self.flow(playing(refusal(recorded("token_errors")[name])))
+        for call in (flow.exchange("c", "v"), flow.refresh("r")):
             with pytest.raises(ProviderError) as refused:
                 await call
             assert type(refused.value) is error
@@ -250,18 +261,18 @@ class ProviderContract:
     )
     @pytest.mark.gen_test
     async def test_a_refusal_keeps_the_word_for_it_if_it_is_a_known_one(self, name: str, word: str | None) -> None:
-        provider = self.provider(playing(refusal(recorded("token_errors")[name])))
+        flow = self.flow(playing(refusal(recorded("token_errors")[name])))
         with pytest.raises(ProviderError) as refused:
-            await provider.exchange("c", "v")
+            await flow.exchange("c", "v")
         assert refused.value.oauth_error == word
 
     def test_it_knows_its_own_issuers_letter_for_letter(self) -> None:
-        provider = self.provider(playing())
-        assert [one for one in self.issuers if not provider.is_issuer(one)] == []
+        flow = self.flow(playing())
+        assert [one for one in self.issuers if not flow.is_issuer(one)] == []
         spoilt = [f"{one}/" for one in self.issuers] + [one.upper() for one in self.issuers]
         spoilt += [one.replace("https", "http") for one in self.issuers] + [f"{one}?x" for one in self.issuers]
         foreign = ["", "null", "https://evil.example", *self.other_issuers, *spoilt]
-        assert [one for one in foreign if provider.is_issuer(one)] == []
+        assert [one for one in foreign if flow.is_issuer(one)] == []
 
     def test_scopes_that_are_not_named_are_all_that_were_asked_for(self) -> None:
         assert self._allows(None)
@@ -277,7 +288,7 @@ class ProviderContract:
     async def test_a_grant_is_revoked_with_the_token_alone_or_not_at_all(self) -> None:
         for answer in (reply({}), reply({"error": "invalid_token"}, 400)):
             wire = playing(answer)
-            assert await self.provider(wire).revoke("the-token") is bool(self.revoke_url)
+            assert await self.flow(wire).revoke("the-token") is bool(self.revoke_url)
             asked = [Sent("POST", self.revoke_url, {}, {"token": "the-token"})] if self.revoke_url else []
             assert wire.sent == asked
 
@@ -286,7 +297,7 @@ class ProviderContract:
     @pytest.mark.gen_test
     async def test_the_account_has_an_id_that_lasts_and_a_name(self) -> None:
         wire = playing(reply(self.account_reply))
-        assert await self.provider(wire).account("the-token") == self.account
+        assert await self.source(wire).account("the-token") == self.account
         [sent] = wire.sent
         assert (sent.method, sent.url.partition("?")[0]) == ("GET", self.account_url)
         assert sent.headers["Authorization"] == "Bearer the-token"
@@ -294,9 +305,9 @@ class ProviderContract:
     @pytest.mark.gen_test
     async def test_a_listing_is_read_from_its_first_page_to_its_last(self) -> None:
         wire = self.answering(self.first)
-        first = await self.provider(wire).page("the-token", None)
+        first = await self.source(wire).page("the-token", None)
         # Another process may go on.
-        last = await self.provider(wire).page("the-token", first.next)
+        last = await self.source(wire).page("the-token", first.next)
         assert (len(first.entries), first.total) == (len(self.first[self.items]), self.total)
         assert (list(last.entries), last.next) == ([], None)
         assert wire.sent[0].url.partition("?")[0] == self.listing_url
@@ -310,7 +321,7 @@ class ProviderContract:
         asked = []
         for _ in range(2):
             wire = self.answering(self.first)
-            page = await self.provider(wire).page("the-token", position)
+            page = await self.source(wire).page("the-token", position)
             assert len(page.entries) == len(self.first[self.items])
             asked.append(wire.sent[0].url)
         assert asked[0] == asked[1]
@@ -330,12 +341,12 @@ class ProviderContract:
         assert home is not None
         wire = self.answering({**self.first, self.onward: foreign.format(host=home[1])})
         with suppress(ProviderError):
-            page = await self.provider(wire).page("the-token", None)
+            page = await self.source(wire).page("the-token", None)
             if self.links:
                 with pytest.raises(BrokenListingError, match="foreign address"):
-                    await self.provider(wire).page("the-token", page.next)
+                    await self.source(wire).page("the-token", page.next)
             elif page.next:
-                await self.provider(wire).page("the-token", page.next)
+                await self.source(wire).page("the-token", page.next)
         assert {origin(sent.url) for sent in wire.sent} == {home}
 
     # What may go wrong with a page.
@@ -362,7 +373,7 @@ class ProviderContract:
     ) -> None:
         wire = playing(reply(b"<html>no</html>", status, **headers))
         with pytest.raises(ProviderError) as refused:
-            await self.provider(wire).page("the-token", None)
+            await self.source(wire).page("the-token", None)
         assert type(refused.value) is error
         # When to try again is the engine's to say.
         assert len(wire.sent) == 1
@@ -372,10 +383,10 @@ class ProviderContract:
     @pytest.mark.gen_test
     async def test_each_recorded_refusal_has_its_meaning(self, case: str) -> None:
         said = self.refusals[case]
-        provider = self.provider(playing(refusal(said)))
+        source = self.source(playing(refusal(said)))
         for place in (None, await self.position()):
             with pytest.raises(ProviderError) as refused:
-                await provider.page("the-token", place)
+                await source.page("the-token", place)
             assert type(refused.value) is getattr(errors, said["error"])
             assert said.get("says", "") in refused.value.message
             assert getattr(refused.value, "retry_after", None) == said.get("retry_after")
@@ -395,29 +406,29 @@ class ProviderContract:
         for body in said:
             for position in (None, place):
                 with pytest.raises(TransientError):
-                    await self.provider(playing(reply(body))).page("the-token", position)
+                    await self.source(playing(reply(body))).page("the-token", position)
 
     @pytest.mark.gen_test
     async def test_the_account_is_asked_for_again_where_the_answer_is_none(self) -> None:
         nonsense = (reply(b"<html>"), reply({**self.account_reply, "error": {"code": 503}}), reply(b"oops", 500))
         wire = playing(*nonsense, reply(self.account_reply))
-        assert await self.provider(wire).account("the-token") == self.account
+        assert await self.source(wire).account("the-token") == self.account
         # No smaller page would help.
         with pytest.raises(TransientError) as refused:
-            await self.provider(playing(reply(b"", 500))).account("the-token")
+            await self.source(playing(reply(b"", 500))).account("the-token")
         assert type(refused.value) is TransientError
 
     @pytest.mark.gen_test
     async def test_what_is_too_long_is_no_name_no_id_and_no_token(self) -> None:
         long = {name: value + "x" * 5_000_000 for name, value in self.account_reply.items() if isinstance(value, str)}
         with pytest.raises(TransientError):
-            await self.provider(playing(reply({**self.account_reply, **long}))).account("the-token")
+            await self.source(playing(reply({**self.account_reply, **long}))).account("the-token")
         id_name = next(name for name, value in self.account_reply.items() if value == self.account.id)
-        account = await self.provider(playing(reply({**long, id_name: self.account.id}))).account("the-token")
+        account = await self.source(playing(reply({**long, id_name: self.account.id}))).account("the-token")
         assert (account.id, len(account.name or "")) == (self.account.id, 320)
         for name in ("access_token", "refresh_token"):
             with pytest.raises(TransientError):
-                await self.provider(playing(reply({**self.granted, name: "x" * 17_000_000}))).exchange("c", "v")
+                await self.flow(playing(reply({**self.granted, name: "x" * 17_000_000}))).exchange("c", "v")
 
     @pytest.mark.gen_test
     async def test_an_empty_page_that_leads_to_itself_is_the_end(self) -> None:
@@ -435,9 +446,9 @@ class ProviderContract:
     async def test_a_page_that_cannot_be_had_is_asked_for_in_smaller_ones(self) -> None:
         place: str | None = None
         sizes = []
-        while smaller := self.provider(playing(reply())).smaller(place):
+        while smaller := self.source(playing(reply())).smaller(place):
             wire = self.answering()
-            await self.provider(wire).page("the-token", smaller.position)
+            await self.source(wire).page("the-token", smaller.position)
             sizes.append(int(re.findall(r"(?:pageSize|top)=(\d+)", wire.sent[0].url)[0]))
             place = smaller.position
         assert sizes == self.sizes
@@ -511,7 +522,7 @@ class ProviderContract:
         return {"client_id": f"{self.kind.name}-id", "client_secret": f"{self.kind.name}-word"}
 
     def _allows(self, scopes: frozenset[str] | None) -> bool:
-        return self.provider(playing(reply())).allows_contacts(Grant("a", None, datetime.now(UTC), scopes))
+        return self.flow(playing(reply())).allows_contacts(Grant("a", None, datetime.now(UTC), scopes))
 
 
 def _words(value: object) -> Iterator[str]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everreach.errors import OversizeError, TransientError
-from providers.google.source import _Connections
+from providers.google.replies import Connections
 from providers.lenient_json import LIST_LIMIT, MENDED_LIMIT, decode, detail
 from providers.microsoft.replies import Listing
 
@@ -100,14 +100,14 @@ def test_a_number_of_five_thousand_digits_costs_one_field() -> None:
 
 
 def test_a_total_beyond_64_bits_is_left_out() -> None:
-    assert decode(b'{"totalItems": 99999999999999999999}', _Connections).total_items is None
+    assert decode(b'{"totalItems": 99999999999999999999}', Connections).total_items is None
 
 
 def test_a_byte_order_mark_is_no_harm() -> None:
     assert decode(b'\xef\xbb\xbf{"someName": "x"}', Outer) == Outer("x")
 
 
-@pytest.mark.parametrize("type_", [Outer, _Connections, Listing])
+@pytest.mark.parametrize("type_", [Outer, Connections, Listing])
 @pytest.mark.parametrize(
     "body",
     [
@@ -135,7 +135,7 @@ def test_moderate_nesting_is_no_harm() -> None:
     assert decode(b'{"someName": "x", "count": "", "deep":' + b"[" * 200 + b"]" * 200 + b"}", Outer) == Outer("x")
 
 
-KEYS = st.sampled_from([*_Connections.__struct_encode_fields__, *Listing.__struct_encode_fields__, "names", "id"])
+KEYS = st.sampled_from([*Connections.__struct_encode_fields__, *Listing.__struct_encode_fields__, "names", "id"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800\udfff\udc00")
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS | st.text(), inner, max_size=4)
@@ -146,8 +146,8 @@ def test_a_listing_that_cannot_be_told_from_its_end_is_none() -> None:
     wrong: list[dict[str, Any]] = [{"connections": "many"}, {"connections": {}}, {"nextPageToken": 5}]
     for body in wrong:
         with pytest.raises(TransientError):
-            decode(json.dumps(body).encode(), _Connections)
-    assert decode(b'{"connections": null, "nextPageToken": null, "totalItems": "7"}', _Connections) == _Connections()
+            decode(json.dumps(body).encode(), Connections)
+    assert decode(b'{"connections": null, "nextPageToken": null, "totalItems": "7"}', Connections) == Connections()
 
 
 def test_what_does_not_fit_costs_no_more_than_it_may() -> None:
@@ -163,17 +163,17 @@ def test_a_page_with_odd_items_is_read_without_reading_them() -> None:
     items = b"[" + b",".join([b'{"names": [NaN], "x": "' + b"y" * 1000 + b'"}'] * 2000) + b"]"
     # Only the standard library knows that number, and it is not let near two million bytes.
     with pytest.raises(OversizeError):
-        decode(b'{"connections": ' + items + b"}", _Connections)
-    page = decode(b'{"connections": ' + items.replace(b"NaN", b'"\\ud800"') + b', "totalItems": "x"}', _Connections)
+        decode(b'{"connections": ' + items + b"}", Connections)
+    page = decode(b'{"connections": ' + items.replace(b"NaN", b'"\\ud800"') + b', "totalItems": "x"}', Connections)
     assert len(page.connections or ()) == 2000
     with pytest.raises(OversizeError):
-        decode(b'{"connections": [], "totalItems": "x", "padding": "' + b"y" * MENDED_LIMIT + b'"}', _Connections)
+        decode(b'{"connections": [], "totalItems": "x", "padding": "' + b"y" * MENDED_LIMIT + b'"}', Connections)
 
 
 @settings(max_examples=150)
 @given(JSON)
 def test_no_json_is_ever_anything_but_read_or_refused(document: object) -> None:
-    for type_ in (_Connections, Listing):
+    for type_ in (Connections, Listing):
         try:
             read_one = decode(json.dumps(document).encode(), type_)
         except TransientError:
@@ -185,5 +185,5 @@ def test_no_json_is_ever_anything_but_read_or_refused(document: object) -> None:
 
 @given(st.binary())
 def test_no_bytes_are_ever_anything_but_read_or_refused(body: bytes) -> None:
-    for type_ in (_Connections, Listing):
+    for type_ in (Connections, Listing):
         assert isinstance(detail(body, type_), type_)

@@ -5,19 +5,19 @@ from typing import Any
 import pytest
 
 from everreach.contacts.page import Entry
-from providers.google.source import Google
-from providers.microsoft.source import Microsoft
-from tests.providers.wire import config, playing, recorded, reply
+from tests.providers.wire import connected, playing, recorded, reply
 
 
 async def google(*people: dict[str, Any]) -> list[Entry]:
     known = [{"resourceName": f"people/{number}", **person} for number, person in enumerate(people)]
-    return list((await Google(config(), playing(reply({"connections": known}))).page("token", None)).entries)
+    return list((await connected("google", playing(reply({"connections": known}))).source.page("token", None)).entries)
 
 
 async def microsoft(*contacts: dict[str, Any]) -> list[Entry]:
     known = [{"id": str(number), **contact} for number, contact in enumerate(contacts)]
-    page = await Microsoft(config(), playing(reply({"value": known}), reply({"value": []}))).page("token", None)
+    page = await connected("microsoft", playing(reply({"value": known}), reply({"value": []}))).source.page(
+        "token", None
+    )
     return list(page.entries)
 
 

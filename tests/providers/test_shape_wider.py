@@ -6,9 +6,8 @@ import pytest
 
 from everreach.contacts.contact import Contact
 from everreach.errors import TransientError
-from providers.google.source import Google
 from tests.providers.test_shape_normal_forms import google, microsoft
-from tests.providers.wire import config, playing, reply
+from tests.providers.wire import connected, playing, reply
 
 OURS = {"source": {"type": "CONTACT", "id": "1"}}
 PROFILE = {"source": {"type": "PROFILE", "id": "2"}}
@@ -92,7 +91,7 @@ async def test_groups_that_the_person_made_are_labels_and_their_names_are_asked_
         ]
     }
     wire = playing(reply({**page, "nextPageToken": "2"}), reply(names), reply(page))
-    listing = Google(config(), wire).listing()
+    listing = connected("google", wire).source.listing()
     for position in (None, "1000:2"):
         (one,) = (await listing.page("token", position)).entries
         assert one.contact
@@ -102,7 +101,7 @@ async def test_groups_that_the_person_made_are_labels_and_their_names_are_asked_
 @pytest.mark.gen_test
 async def test_whoever_is_in_no_group_of_their_own_costs_no_request() -> None:
     page = {"connections": [{"resourceName": "people/1", "memberships": member_of("myContacts")}]}
-    (one,) = (await Google(config(), playing(reply(page))).listing().page("token", None)).entries
+    (one,) = (await connected("google", playing(reply(page))).source.listing().page("token", None)).entries
     assert one.contact
     assert "labels" not in one.contact
 
@@ -111,7 +110,7 @@ async def test_whoever_is_in_no_group_of_their_own_costs_no_request() -> None:
 async def test_a_refusal_of_the_groups_costs_the_labels_alone() -> None:
     page = {"connections": [{"resourceName": "people/1", "memberships": member_of("ab")}]}
     wire = playing(reply(page), reply(status=404))
-    (one,) = (await Google(config(), wire).listing().page("token", None)).entries
+    (one,) = (await connected("google", wire).source.listing().page("token", None)).entries
     assert one.contact
     assert "labels" not in one.contact
 
@@ -120,4 +119,4 @@ async def test_a_refusal_of_the_groups_costs_the_labels_alone() -> None:
 async def test_an_outage_of_the_groups_is_a_failed_try_of_the_page() -> None:
     page = {"connections": [{"resourceName": "people/1", "memberships": member_of("ab")}]}
     with pytest.raises(TransientError):
-        await Google(config(), playing(reply(page), reply(status=503))).listing().page("token", None)
+        await connected("google", playing(reply(page), reply(status=503))).source.listing().page("token", None)

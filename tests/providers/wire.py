@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from everreach.config import Config
 from everreach.net.http import Http, Reply
 from everreach.security.key_strength import new_key
-from providers import REGISTRY
+from providers import WITH_FLOW, connect
+from providers.provider import Connected
 
 REPLIES = Path(__file__).parent / "replies"
 ORIGIN = "https://api.example.com"
@@ -58,14 +59,19 @@ def refusal(case: dict[str, Any]) -> Reply:
     return reply(body, case["status"], **case.get("headers", {}))
 
 
-def config() -> Config:
-    """Settings with a client at every provider."""
+def config(**changes: object) -> Config:
+    """Settings with a client at every provider, and these changes."""
     clients = {
         f"{kind.name}_client_{what}": f"{kind.name}-{word}"
-        for kind in REGISTRY
+        for kind in WITH_FLOW
         for what, word in (("id", "id"), ("secret", "word"))
     }
     keys, project = new_key(), "https://ref.supabase.co"
-    return Config.load(
-        _env_file=None, token_encryption_keys=keys, supabase_url=project, next_public_base_url=ORIGIN, **clients
-    )
+    given = {"token_encryption_keys": keys, "supabase_url": project, "next_public_base_url": ORIGIN, **clients}
+    return Config.load(_env_file=None, **{**given, **changes})
+
+
+def connected(name: str, wire: Wire, **changes: object) -> Connected:
+    """A provider as the registry makes it, at this wire, with these changes to the settings."""
+    made = config(**changes)
+    return connect(made.providers, made.redirect_uri, wire)[name]

@@ -1,4 +1,4 @@
-"""The demo, as a script runs it: two whole imports, and an exit code."""
+"""The demo, as a script runs it: four whole imports, and an exit code."""
 
 import re
 import signal
@@ -15,14 +15,15 @@ from pymongo import MongoClient
 from tests.everreach.test_main import environment, fetch, mongods
 
 
-def test_it_imports_two_address_books_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_it_imports_four_address_books_and_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "everreach", "demo", "--contacts", "300"]
     env = environment(tmp_path, TMPDIR=str(tmp_path), COLUMNS="120")
     ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "600 contacts processed in all." in ended.stdout
-    rows = {row.split()[0]: row.split() for row in ended.stdout.splitlines() if row.split()[1:2] == ["300"]}
-    assert set(rows) == {"Google", "Microsoft"}
+    assert "1,200 contacts processed in all." in ended.stdout
+    lines = [row.replace(" file", "").split() for row in ended.stdout.splitlines()]
+    rows = {row[0]: row for row in lines if row[1:2] == ["300"]}
+    assert set(rows) == {"Google", "Microsoft", "CSV", "vCard"}
     for _, contacts, new, duplicate, no_email, failed, *_ in rows.values():
         assert int(new) + int(duplicate) + int(no_email) + int(failed) == int(contacts) == 300
         assert int(new) > 200
@@ -42,7 +43,7 @@ def test_at_a_given_mongod_it_has_a_database_of_its_own_and_drops_it(tmp_path: P
         env = environment(tmp_path, TMPDIR=str(tmp_path), MONGODB_URI=mongod_uri)
         ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
         assert ended.returncode == 0, ended.stdout + ended.stderr
-        assert "200 contacts processed in all." in ended.stdout
+        assert "400 contacts processed in all." in ended.stdout
         assert mongods(tmp_path) == []
         assert client["everreach"]["contacts"].count_documents({}) == 1
         assert not [name for name in client.list_database_names() if name.startswith("everreach_demo")]

@@ -13,16 +13,15 @@ from everreach.engine.prefetch import Prefetch
 from everreach.engine.time_slice import TimeSlice
 from everreach.errors import LeaseLostError, ProviderError
 from everreach.jobs.job import Lease
-from providers.google.source import Google
 from providers.source import ContactSource, Reading
 from storage.mongo import Database
-from tests.providers.wire import config, playing, reply
+from tests.providers.wire import connected, playing, reply
 from tests.storage.builders import Stores, entry, people
 
 
 def listing_of(lease: Lease) -> Prefetch:
     """A listing of which the cursor is all that matters here."""
-    source = cast("ContactSource", Google(config(), playing(reply())))
+    source = cast("ContactSource", connected("google", playing(reply())).source)
     return Prefetch(source, cast("Reading", None), TimeSlice(lease, 60, lambda: False))
 
 

@@ -11,7 +11,7 @@ from everreach.engine import runner
 from everreach.errors import DatabaseError
 from everreach.jobs.job import Lease
 from everreach.server.app import Node
-from providers.google.source import Google
+from providers.google.source import GoogleSource
 from storage.indexes import CONTACTS, JOBS, LEDGER
 from tests.storage.builders import failing
 from tests.world import World, new_user
@@ -102,7 +102,7 @@ async def test_an_unforeseen_error_is_logged_without_its_text_and_ends_the_job_i
     async def broken(*_: object) -> None:
         raise ValueError("ada@private.example")
 
-    monkeypatch.setattr(Google, "page", broken)
+    monkeypatch.setattr(GoogleSource, "page", broken)
     user = new_user()
     job = await world.ended(await world.consent("google", user), user, seconds=40)
     assert (job["status"], "given up" in job["error_message"]) == ("failed", True)

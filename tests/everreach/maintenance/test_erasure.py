@@ -25,7 +25,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 def erasure(world: World, persons: PersonStore | None = None) -> Erasure:
     services = world.node.services
     jobs = JobStore(world.database, keep_tokens=True)
-    return Erasure(persons or PersonStore(world.database), jobs, services.providers, services.vault)
+    return Erasure(persons or PersonStore(world.database), jobs, services.flows, services.vault)
 
 
 async def erased(world: World, user: str) -> Erased:
@@ -85,7 +85,7 @@ async def test_a_revocation_that_fails_or_a_token_that_does_not_open_stops_nothi
     refused, unreadable = await complete(world, user), await complete(world, user)
     await world.database[JOBS].update_one({"_id": unreadable}, {"$set": {"refresh_token": "v1.0.moved"}})
     world.sandbox.faults.add(Fault("html_502", "revoke", times=None))
-    world.node.services.providers["google"]._http._backoff = 0.01
+    world.node.services.flows["google"]._calls.http._backoff = 0.01
     done = await erased(world, user)
     assert done.grants == {refused: ("google", Revoked.FAILED), unreadable: ("google", Revoked.FAILED)}
     assert (await PersonStore(world.database).count(user)).total() == 0

@@ -10,9 +10,9 @@ from everreach.engine import setbacks
 from everreach.errors import ProviderError, ReconnectError, ThrottledError, TransientError
 from everreach.security.vault import Vault
 from everreach.server.app import Node
-from providers.base import Account
-from providers.google.source import Google
-from providers.microsoft.source import Microsoft
+from providers.account import Account
+from providers.google.source import GoogleSource
+from providers.microsoft.flow import MicrosoftFlow
 from providers.oauth import Grant
 from providers.sandbox.faults import Fault
 from tests.handlers.edge import until
@@ -206,7 +206,7 @@ async def test_where_the_account_cannot_be_told_nobody_elses_book_comes_into_the
     user = new_user()
     job_id = await failed_half_way(world, user)
     before, served = await world.stored(job_id), world.sandbox.stats.pages.total()
-    monkeypatch.setattr(Google, "account", refused)
+    monkeypatch.setattr(GoogleSource, "account", refused)
     await reconsented(world, job_id, user, "somebody.else@sandbox.example")
     await asked.wait()
 
@@ -228,7 +228,7 @@ async def test_a_job_that_never_knew_its_account_does_not_go_on_with_a_new_conse
 
     user = new_user()
     with monkeypatch.context() as patch:
-        patch.setattr(Google, "account", refused)
+        patch.setattr(GoogleSource, "account", refused)
         job_id = await failed_half_way(world, user)
     before = await world.stored(job_id)
     await reconsented(world, job_id, user, "somebody.else@sandbox.example")
@@ -242,7 +242,7 @@ async def test_a_first_consent_goes_on_without_a_name(world: World, monkeypatch:
     async def refused(*_: object) -> Account:
         raise ProviderError
 
-    monkeypatch.setattr(Google, "account", refused)
+    monkeypatch.setattr(GoogleSource, "account", refused)
     user = new_user()
     job = await world.ended(await world.consent("google", user, size=SIZE), user)
     assert (job["status"], job["processed_contacts"], job["provider_account_name"]) == ("completed", SIZE, None)
@@ -252,20 +252,20 @@ class Rotating:
     """A provider whose refresh takes a while, and ends the refresh token that it is asked with."""
 
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        refresh = Microsoft.refresh
+        refresh = MicrosoftFlow.refresh
         self.asked, self.answering = asyncio.Event(), asyncio.Event()
         self.spent: list[str] = []
 
-        async def rotated(provider: Microsoft, token: str) -> Grant:
+        async def rotated(flow: MicrosoftFlow, token: str) -> Grant:
             if token in self.spent:
                 raise ReconnectError
             self.spent.append(token)
-            grant = await refresh(provider, token)
+            grant = await refresh(flow, token)
             self.asked.set()
             await self.answering.wait()
             return grant
 
-        monkeypatch.setattr(Microsoft, "refresh", rotated)
+        monkeypatch.setattr(MicrosoftFlow, "refresh", rotated)
 
 
 async def expired(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, Rotating]:

@@ -6,17 +6,18 @@ import pytest
 
 from everreach.contacts.contact import Contact
 from everreach.contacts.page import Page
-from providers.base import Account
-from providers.google.source import Google
+from providers.account import Account
+from providers.api_source import ApiSource
+from providers.google import GOOGLE
 from tests.providers.contract import ProviderContract
-from tests.providers.wire import Wire, config, playing, recorded, reply
+from tests.providers.wire import Wire, connected, playing, recorded, reply
 
 READONLY = "https://www.googleapis.com/auth/contacts.readonly"
 EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 
 class TestGoogle(ProviderContract):
-    kind = Google
+    kind = GOOGLE
     setup_url = "https://console.cloud.google.com/"
     authorize_url = "https://accounts.google.com/o/oauth2/v2/auth"
     asks = {"scope": f"{READONLY} {EMAIL}", "access_type": "offline", "prompt": "consent"}
@@ -66,8 +67,8 @@ class TestGoogle(ProviderContract):
     refusals = recorded("google_errors")
 
 
-def google(wire: Wire) -> Google:
-    return Google(config(), wire)
+def google(wire: Wire) -> ApiSource:
+    return connected("google", wire).source
 
 
 async def first_page(document: object) -> Page:

@@ -10,10 +10,11 @@ import pytest
 from everreach.contacts.page import Page
 from everreach.errors import BrokenListingError, ProviderError, UnrenderedError
 from everreach.net.http import Reply
-from providers.base import Account
-from providers.microsoft.source import Microsoft
+from providers.account import Account
+from providers.api_source import ApiSource
+from providers.microsoft import MICROSOFT
 from tests.providers.contract import ProviderContract
-from tests.providers.wire import Sent, Wire, config, playing, recorded, reply
+from tests.providers.wire import Sent, Wire, connected, playing, recorded, reply
 
 GRAPH = "https://graph.microsoft.com"
 ME = f"{GRAPH}/v1.0/me"
@@ -21,8 +22,12 @@ LOGIN = "https://login.microsoftonline.com"
 REQUEST_LIMIT = 60
 
 
+def microsoft(wire: Wire) -> ApiSource:
+    return connected("microsoft", wire).source
+
+
 class TestMicrosoft(ProviderContract):
-    kind = Microsoft
+    kind = MICROSOFT
     setup_url = "https://portal.azure.com/"
     authorize_url = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"
     asks = {"scope": f"{GRAPH}/Contacts.Read {GRAPH}/User.Read offline_access", "response_mode": "query"}
@@ -82,11 +87,11 @@ class Mailbox:
 
     async def pages(self) -> list[Page]:
         """Every page, in order."""
-        provider = Microsoft(config(), self.wire)
+        source = microsoft(self.wire)
         pages: list[Page] = []
         position: str | None = None
         while position is not None or not pages:
-            pages.append(await provider.page("the-token", position))
+            pages.append(await source.page("the-token", position))
             position = pages[-1].next
         return pages
 
@@ -110,8 +115,8 @@ def ids(pages: list[Page]) -> list[str]:
 
 @pytest.mark.gen_test
 async def test_nulls_are_a_contact_and_what_has_no_id_fails_alone() -> None:
-    provider = Microsoft(config(), Mailbox({"/contacts": recorded("graph_contacts")}).wire)
-    page, again = await provider.page("token", None), await provider.page("token", None)
+    source = microsoft(Mailbox({"/contacts": recorded("graph_contacts")}).wire)
+    page, again = await source.page("token", None), await source.page("token", None)
     _, nulls, lost, nothing = page.entries
     assert nulls.contact is not None
     assert (nulls.contact["display_name"], nulls.contact["email"], nulls.error) == (None, None, None)
@@ -345,7 +350,7 @@ async def test_a_mailbox_of_many_folders_is_walked_step_by_step_with_a_small_pos
     answers = nested(400)
     wanted = {one["id"] for path, sent in answers.items() if path.endswith("/contacts") for one in sent["value"]}
     box = Mailbox({"/contacts": people("1", count=1, parent="f3"), **answers}, limit=5000)
-    first = await Microsoft(config(), box.wire).page("token", None)
+    first = await microsoft(box.wire).page("token", None)
     assert len(box.asked) < 30
     pages = await box.pages()
     assert len(wanted) == 400
@@ -406,13 +411,13 @@ class Poisoned:
 
     async def pages(self) -> list[Page]:
         """Every page; what cannot be had is asked for in smaller ones at once."""
-        provider, pages, position = Microsoft(config(), self.wire), list[Page](), None
+        source, pages, position = microsoft(self.wire), list[Page](), None
         while position is not None or not pages:
             try:
-                pages.append(await provider.page("token", position))
+                pages.append(await source.page("token", position))
                 position = pages[-1].next
             except UnrenderedError:
-                smaller = provider.smaller(position)
+                smaller = source.smaller(position)
                 if smaller is None:
                     raise
                 assert not smaller.anew
@@ -440,12 +445,12 @@ async def test_a_provider_that_is_away_loses_nobody() -> None:
 
 @pytest.mark.gen_test
 async def test_where_a_token_says_the_place_the_listing_begins_again_in_smaller_pages() -> None:
-    provider = Microsoft(config(), playing(reply(people("1", link=f"{ME}/contacts?$skiptoken=x"))))
-    smaller = provider.smaller((await provider.page("token", None)).next)
+    source = microsoft(playing(reply(people("1", link=f"{ME}/contacts?$skiptoken=x"))))
+    smaller = source.smaller((await source.page("token", None)).next)
     assert smaller is not None
     assert smaller.anew
     wire = playing(reply(people("1")))
-    await Microsoft(config(), wire).page("token", smaller.position)
+    await microsoft(wire).page("token", smaller.position)
     assert wire.sent[0].url.startswith(f"{ME}/contacts?$top=100&$select=")
 
 
@@ -453,9 +458,9 @@ async def test_where_a_token_says_the_place_the_listing_begins_again_in_smaller_
 async def test_a_position_of_an_older_version_leads_on() -> None:
     position = json.dumps({"url": f"{ME}/contacts?p=2", "folders": ["a"]})
     box = Mailbox({f"{ME}/contacts?p=2": people("2"), "/contactFolders/a/contacts": people("3")})
-    provider = Microsoft(config(), box.wire)
-    page = await provider.page("token", position)
-    assert ids([page, await provider.page("token", page.next)]) == ["2", "3"]
+    source = microsoft(box.wire)
+    page = await source.page("token", position)
+    assert ids([page, await source.page("token", page.next)]) == ["2", "3"]
 
 
 @pytest.mark.parametrize(
@@ -469,5 +474,5 @@ async def test_a_position_of_an_older_version_leads_on() -> None:
 @pytest.mark.gen_test
 async def test_the_account_is_its_id_and_its_mail_or_principal_name(me: dict[str, Any], name: str | None) -> None:
     wire = playing(reply({"id": "48d31887-5fad", "displayName": "Ada", **me}))
-    assert await Microsoft(config(), wire).account("token") == Account("48d31887-5fad", name)
+    assert await microsoft(wire).account("token") == Account("48d31887-5fad", name)
     assert wire.sent[0].url.partition("?")[0] == ME

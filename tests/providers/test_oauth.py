@@ -10,16 +10,8 @@ import pytest
 
 from everreach.errors import ProviderError, TransientError
 from everreach.net.http import RETRIES
-from providers import REGISTRY, connect
-from providers.google.source import Google
 from providers.oauth import Grant
-from tests.providers.wire import config, playing, reply
-
-
-def test_every_provider_is_there_by_its_name() -> None:
-    providers = connect(config(), playing(reply()))
-    assert list(providers) == [kind.name for kind in REGISTRY]
-    assert all(provider.configured for provider in providers.values())
+from tests.providers.wire import connected, playing, reply
 
 
 @pytest.mark.parametrize(
@@ -29,7 +21,7 @@ def test_every_provider_is_there_by_its_name() -> None:
 @pytest.mark.gen_test
 async def test_a_lifetime_is_read_however_it_is_written(said: dict[str, Any], seconds: float) -> None:
     before = datetime.now(UTC)
-    grant = await Google(config(), playing(reply({"access_token": "a", **said}))).exchange("c", "v")
+    grant = await connected("google", playing(reply({"access_token": "a", **said}))).flow.exchange("c", "v")
     assert before <= grant.expires_at - timedelta(seconds=seconds) <= datetime.now(UTC)
 
 
@@ -50,7 +42,7 @@ async def test_a_lifetime_is_read_however_it_is_written(said: dict[str, Any], se
 async def test_a_grant_that_makes_no_sense_is_a_passing_error(body: object) -> None:
     wire = playing(reply(body))
     with pytest.raises(TransientError):
-        await Google(config(), wire).exchange("c", "v")
+        await connected("google", wire).flow.exchange("c", "v")
     assert len(wire.sent) == 1
 
 
@@ -62,7 +54,7 @@ def test_a_grant_is_printed_without_its_tokens() -> None:
 @pytest.mark.gen_test
 async def test_a_revocation_that_fails_for_a_moment_is_tried_again() -> None:
     wire = playing(reply({}, 503), reply(b"<html>", 502), reply({}))
-    assert await Google(config(), wire).revoke("the-token") is True
+    assert await connected("google", wire).flow.revoke("the-token") is True
     assert len(wire.sent) == 3
 
 
@@ -71,5 +63,5 @@ async def test_a_revocation_that_fails_for_a_moment_is_tried_again() -> None:
 async def test_a_revocation_that_the_provider_refuses_is_told(status: int, times: int) -> None:
     wire = playing(reply({"error": "something_else"}, status))
     with pytest.raises(ProviderError):
-        await Google(config(), wire).revoke("the-token")
+        await connected("google", wire).flow.revoke("the-token")
     assert len(wire.sent) == times

@@ -1,0 +1,1 @@
+"""Address books of invented people as files, as several programs write them."""
