@@ -149,6 +149,8 @@ _COUNTED = ("status", "error_message", "total", "processed", "imported", "skippe
 _IGNORED = {"_id", "user_id", "import_job_id", "contact_id", "imported_at", "created_at", "page"}
 # A row that was never written is written again from its contact, which knows no etag.
 _IGNORED |= {"provider_etag"}
+# A digest is that of a document with its id.
+_IGNORED |= {"digest"}
 _undisturbed: dict[str, Outcome] = {}
 
 
@@ -220,7 +222,7 @@ class Statement(NamedTuple):
 
 
 INSERTS = {
-    "contacts": Statement(storage.contacts, "insert_all", "insert", CONTACTS),
+    "contacts": Statement(storage.contacts.store, "insert_all", "insert", CONTACTS),
     "rows": Statement(storage.ledger, "insert_all", "insert", LEDGER),
 }
 ADVANCE = Statement(LeaseStore, "advance", "findAndModify", JOBS)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from everreach.concurrency import poller
-from everreach.engine import importer
+from everreach.engine import setbacks
 from everreach.jobs.cursor import Cursor
 from everreach.net.http import Http
 from everreach.server import app
@@ -22,7 +22,7 @@ from tests.world import ACCOUNT, World, new_user
 
 SIZES = (20, 10, 5)
 SIZE, PAGE = 84, SIZES[0]  # Four pages of the main listing at either provider, and Outlook's folders beside them.
-WAITS = importer.TRY_AGAIN_SECONDS
+WAITS = setbacks.TRY_AGAIN_SECONDS
 PLACES = pytest.mark.parametrize("page", [0, 1, 3], ids=["first", "middle", "last"])
 PROVIDERS = pytest.mark.parametrize("provider", ["google", "microsoft"])
 
@@ -34,7 +34,7 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "Http", partial(Http, backoff=0.02, timeout=timeout))
     monkeypatch.setattr(poller, "SCAN_SECONDS", 0.1)
     monkeypatch.setattr(throttling, "FIRST_WAIT_SECONDS", 0.1)
-    monkeypatch.setattr(importer, "TRY_AGAIN_SECONDS", (0.02, 0.02, 0.02))
+    monkeypatch.setattr(setbacks, "TRY_AGAIN_SECONDS", (0.02, 0.02, 0.02))
     monkeypatch.setattr(paging, "PAGE_SIZES", SIZES)
 
 
@@ -221,7 +221,7 @@ async def test_a_page_that_can_be_had_in_smaller_ones_is_listed_from_the_beginni
 async def test_a_page_waits_for_its_next_try_outside_a_worker(
     world: World, provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "TRY_AGAIN_SECONDS", (1000.0,))
+    monkeypatch.setattr(setbacks, "TRY_AGAIN_SECONDS", (1000.0,))
     world.sandbox.faults.add(Fault("http_503", "page", page=1))
     user = new_user()
     job_id = await world.consent(provider, user, size=SIZE)

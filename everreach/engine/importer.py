@@ -1,6 +1,5 @@
 """The story of one import: pages become contacts and ledger rows, one commit a page, until the listing ends."""
 
-import logging
 import random
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,25 +10,11 @@ from everreach.engine.location import locate
 from everreach.engine.pipeline import Pipeline
 from everreach.engine.prefetch import Prefetch
 from everreach.engine.reconciliation import Reconciliation
+from everreach.engine.setbacks import Setbacks
 from everreach.engine.time_slice import TimeSlice, TimeSliceOverError
 from everreach.engine.writer import Writer
-from everreach.errors import (
-    BrokenListingError,
-    DatabaseAwayError,
-    LeaseLostError,
-    ListingExpiredError,
-    OversizeError,
-    ProviderError,
-    ReconnectError,
-    ThrottledError,
-    TokenRejectedError,
-    TransientError,
-    UnrenderedError,
-    VaultError,
-)
-from everreach.jobs.cursor import Cursor
+from everreach.errors import DatabaseAwayError, LeaseLostError, ListingExpiredError, ProviderError, VaultError
 from everreach.jobs.job import Lease
-from everreach.observability.metrics import of_provider
 from providers.source import ContactSource, Reading
 from storage.leases import LeaseStore
 from storage.ledger import Ledger
@@ -37,13 +22,8 @@ from storage.ledger import Ledger
 TAKEOVER_LIMIT: Final = 5
 """A job taken over so often in a row, without one committed page between, is given up."""
 
-TRY_AGAIN_SECONDS: Final = (1.0, 8.0, 45.0)
-"""How long after a failed try a page is tried again."""
-
-_log = logging.getLogger(__name__)
 _DATABASE_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 8.0
-_UNREADABLE_TOKENS: Final = "The stored access can no longer be opened. Please reconnect your account."
 _GIVEN_UP: Final = "The import stopped five times at the same place and was given up. Please try again later."
 
 
@@ -66,6 +46,7 @@ class Importer:
         self._sources = sources
         self._reconciliation = reconciliation
         self._max_contacts = max_contacts
+        self._setbacks = Setbacks(leases, reconciliation, sources)
 
     async def run(self, time_slice: TimeSlice) -> None:
         """Import until the listing ends, the job fails, the turn is over, or the job is no longer ours."""
@@ -90,18 +71,8 @@ class Importer:
             await self._import(time_slice)
         except TimeSliceOverError:
             await self._leases.release(lease)
-        except ThrottledError as error:
-            await self._wait_out(lease, error)
-        except VaultError:
-            await self._fail(lease, _UNREADABLE_TOKENS, keep_tokens=False)
-        except (ReconnectError, TokenRejectedError) as error:
-            await self._fail(lease, error.message, keep_tokens=False)
-        except TransientError as error:
-            await self._try_again(lease, error)
-        except BrokenListingError as error:
-            await self._fail(lease, error.message, cursor=Cursor(again=True))
-        except ProviderError as error:
-            await self._fail(lease, error.message)
+        except (ProviderError, VaultError) as error:
+            await self._setbacks.take(lease, error)
 
     async def _import(self, time_slice: TimeSlice) -> None:
         source = self._sources[time_slice.lease.job.provider]
@@ -146,38 +117,6 @@ class Importer:
             else:
                 listing.look_ahead(page)
                 return page
-
-    async def _wait_out(self, lease: Lease, error: ThrottledError) -> None:
-        """Hand the job back until the provider is willing again; no worker sleeps for it."""
-        if not await self._leases.wait_out(lease, error.retry_after):
-            await self._fail(lease, error.message)
-
-    async def _try_again(self, lease: Lease, error: TransientError) -> None:
-        """Hand the job back until its page is tried again, in a smaller one where no more tries are left at this size.
-
-        A page that is too large to be read is that at each try.
-        """
-        job, source = lease.job, self._sources[lease.job.provider]
-        seconds, cursor = TRY_AGAIN_SECONDS[0], None
-        if job.tries < len(TRY_AGAIN_SECONDS) and not isinstance(error, OversizeError):
-            seconds = TRY_AGAIN_SECONDS[job.tries]
-        elif isinstance(error, UnrenderedError) and (smaller := source.smaller(job.cursor.position)):
-            cursor = job.cursor.smaller(smaller.position, anew=smaller.anew)
-        else:
-            # With full pages again, should the job be retried: what was the matter may be over by then.
-            await self._fail(lease, error.message, cursor=Cursor(again=True) if job.cursor.shrunk else None)
-            return
-        await self._leases.postpone(lease, seconds, cursor)
-        of_provider(job.provider).retries.inc()
-
-    async def _fail(
-        self, lease: Lease, message: str, *, keep_tokens: bool = True, cursor: Cursor | None = None
-    ) -> None:
-        # Rows written for a job that somebody else holds by now would be counted by nobody.
-        lease.check()
-        counts = await self._reconciliation.counts(lease.job)
-        await self._leases.fail(lease, message, counts, keep_tokens=keep_tokens, cursor=cursor)
-        _log.warning("the import failed: %s", message)
 
     async def _begin(self, time_slice: TimeSlice) -> bool:
         """Begin, or begin again, as soon as the database answers; whether the job is ours then."""

@@ -73,8 +73,8 @@ async def knows(node: Node, *, fresh: bool) -> None:
     """Wait until the node knows that its change stream is open, or that it is broken."""
 
     async def known() -> bool:
-        watch = node.services.hub
-        return watch._fresh if fresh else watch._sign_at is None
+        watch = node.services.hub._freshness
+        return watch.lasts if fresh else watch._sign_at is None
 
     await until(known)
 

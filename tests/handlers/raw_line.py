@@ -61,7 +61,7 @@ async def slow_line(world: World, kind: str, job_id: str, user: str) -> tuple[Ra
     line = RawLine(world.config.port, buffer=SMALL)
     await line.ask(kind, job_id, user)
     await following(world.node, 1)
-    (one,) = world.node.services.hub._kept[job_id].followers
+    (one,) = world.node.services.hub._memory._kept[job_id].followers
     return line, one
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from everreach.jobs.job import Job
-from everreach.live import hub as hub_module
+from everreach.live import freshness
 from handlers import BASE
 from providers.sandbox.faults import Fault
 from tests.handlers.edge import (
@@ -101,7 +101,7 @@ async def test_a_job_that_has_failed_says_why_in_our_words(world: World, provide
 
 def cut_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on the node hears of no change, and takes what it remembers for fresh."""
-    monkeypatch.setattr(hub_module, "STALE_SECONDS", 600.0)
+    monkeypatch.setattr(freshness, "STALE_SECONDS", 600.0)
     hub = world.node.services.hub
     hear = hub._hear
 

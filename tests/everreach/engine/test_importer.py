@@ -5,14 +5,12 @@ import asyncio
 import pytest
 
 from everreach.contacts.contact import Contact
-from everreach.contacts.page import Entry
 from everreach.engine.time_slice import TimeSlice
-from everreach.errors import LeaseLostError
 from everreach.jobs.cursor import Cursor
 from everreach.jobs.job import Job, Lease, Tally
 from storage import transitions
 from storage.contacts.store import ContactStore
-from storage.indexes import JOBS, LEDGER
+from storage.indexes import JOBS
 from storage.mongo import Collection, Document
 from tests.storage.builders import failing
 from tests.world import World, new_user
@@ -36,20 +34,6 @@ async def leased(world: World) -> Lease:
     lease = await runner._leases.claim(await world.consent("microsoft", user), user)
     assert lease
     return lease
-
-
-@pytest.mark.gen_test
-async def test_a_worker_whose_lease_is_over_records_nothing_when_its_provider_fails(world: World) -> None:
-    lease = await leased(world)
-    importer = world.node.services.runner._importer
-    # Whoever holds the job by now has inserted this contact and not yet recorded it.
-    page = await importer._writer.prepare(lease.job, 0, [Entry("1", None, NOBODY, {})])
-    await importer._writer.insert(lease, page)
-    lease.valid_until = 0
-    with pytest.raises(LeaseLostError):
-        await importer._fail(lease, "The provider is out of order.")
-    assert await world.database[LEDGER].count_documents({}) == 0
-    assert (await world.stored(lease.job.id))["status"] == "fetching"
 
 
 @pytest.mark.gen_test

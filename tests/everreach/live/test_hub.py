@@ -14,7 +14,7 @@ from tornado.ioloop import IOLoop
 from everreach.errors import DatabaseAwayError, JobNotFoundError
 from everreach.jobs.job import Job, Status
 from everreach.jobs.status_document import View
-from everreach.live import hub as hub_module
+from everreach.live import freshness, memory
 from everreach.live.change_feed import ChangeFeed
 from everreach.live.hub import FRAME_SECONDS, Hub
 from everreach.observability.metrics import STREAM_HEARTBEAT
@@ -121,7 +121,7 @@ class Seer:
 @pytest.fixture
 def scene(io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     # However busy the machine is, the stream's word counts as long as a test goes on.
-    monkeypatch.setattr(hub_module, "STALE_SECONDS", 600.0)
+    monkeypatch.setattr(freshness, "STALE_SECONDS", 600.0)
 
     async def made() -> Scene:
         return Scene()
@@ -179,10 +179,10 @@ async def test_a_stream_that_says_nothing_for_a_while_counts_as_broken(
 ) -> None:
     await scene.fresh(job(1), job(1, id_="b"))
     scene.jobs.put(job(2))
-    monkeypatch.setattr(hub_module, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(freshness, "STALE_SECONDS", 0.0)
     assert await scene.version() == 2
     # And one change does not make it fresh again: the driver may have opened it anew without a word.
-    monkeypatch.setattr(hub_module, "STALE_SECONDS", 0.05)
+    monkeypatch.setattr(freshness, "STALE_SECONDS", 0.05)
     await asyncio.sleep(0.06)
     scene.jobs.put(job(3))
     await scene.tell(job(2, id_="b"))
@@ -229,8 +229,8 @@ async def test_a_stranger_learns_nothing_and_spoils_nothing(scene: Scene) -> Non
             await scene.version(STRANGER)
         await scene.tell(Sign.CURRENT, job(2))
         await seer.saw(2)
-    assert scene.hub._kept == {}
-    assert set(scene.hub._recent) == {"a"}
+    assert scene.hub._memory._kept == {}
+    assert set(scene.hub._memory._recent) == {"a"}
 
 
 @pytest.mark.gen_test
@@ -247,7 +247,7 @@ async def test_a_change_told_during_the_look_is_not_lost_whatever_a_stranger_doe
     scene.jobs.answering.set()
     assert await looking == 2
     assert await scene.version() == 2
-    assert scene.hub._kept == {}
+    assert scene.hub._memory._kept == {}
 
 
 @pytest.mark.gen_test
@@ -328,7 +328,7 @@ async def test_who_goes_while_the_others_are_told_is_told_no_more(scene: Scene) 
     assert not any(seer.seen for seer in seers[125:])
     for line in lines[:125]:
         line.__exit__(None, None, None)
-    assert (scene.hub.followers, scene.hub._kept) == (0, {})
+    assert (scene.hub.followers, scene.hub._memory._kept) == (0, {})
 
 
 @pytest.mark.gen_test
@@ -350,15 +350,15 @@ async def test_a_stop_ends_all_that_was_begun_whatever_it_is_at(scene: Scene) ->
 
 @pytest.mark.gen_test
 async def test_what_is_remembered_has_a_bound_in_bytes(scene: Scene) -> None:
-    name = "a" * (hub_module._REMEMBERED_BYTES // 10)
+    name = "a" * (memory._BYTES // 10)
     long = [msgspec.structs.replace(job(1, id_=str(number)), provider_account_name=name) for number in range(12)]
     await scene.fresh(*long)
-    assert set(scene.hub._recent) == {str(number) for number in range(3, 12)}
+    assert set(scene.hub._memory._recent) == {str(number) for number in range(3, 12)}
     # One that is longer than everything is shown, and not remembered.
     await scene.tell(msgspec.structs.replace(long[-1], version=2, provider_account_name=name * 11))
     scene.jobs.put(msgspec.structs.replace(long[-1], version=3, provider_account_name=name * 11))
     assert await scene.version(id_="11") == 3
-    assert set(scene.hub._recent) == {str(number) for number in range(3, 11)}
+    assert set(scene.hub._memory._recent) == {str(number) for number in range(3, 11)}
 
 
 @pytest.mark.gen_test
@@ -381,7 +381,7 @@ async def test_a_job_that_was_deleted_is_forgotten_at_once_and_nobody_follows_it
     await scene.tell(Gone("b"))
     with pytest.raises(JobNotFoundError):
         await scene.version(id_="b")
-    assert set(scene.hub._recent) == set()
+    assert set(scene.hub._memory._recent) == set()
 
 
 @pytest.mark.gen_test
@@ -396,7 +396,7 @@ async def test_what_was_read_just_before_a_deletion_is_not_remembered_after_it(s
     scene.jobs.answering.set()
     with pytest.raises(JobNotFoundError):
         await looking
-    assert set(scene.hub._recent) == set()
+    assert set(scene.hub._memory._recent) == set()
 
 
 @pytest.mark.gen_test

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from everreach.engine import importer
+from everreach.engine import setbacks
 from everreach.errors import ProviderError, ReconnectError, ThrottledError, TransientError
 from everreach.security.vault import Vault
 from everreach.server.app import Node
@@ -120,7 +120,7 @@ async def test_without_a_refresh_token_a_rejected_access_token_means_reconnect(w
 async def test_a_failed_job_is_retried_where_it_stopped(
     world: World, provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "TRY_AGAIN_SECONDS", (0.0,))
+    monkeypatch.setattr(setbacks, "TRY_AGAIN_SECONDS", (0.0,))
     world.sandbox.faults.add(Fault("html_200", "page", page=2, times=None))
     user = new_user()
     job_id = await world.consent(provider, user, size=SIZE)

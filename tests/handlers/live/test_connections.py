@@ -57,7 +57,7 @@ async def beat(world: World) -> None:
 
 
 def only_follower(world: World, job_id: str) -> Any:
-    (one,) = world.node.services.hub._kept[job_id].followers
+    (one,) = world.node.services.hub._memory._kept[job_id].followers
     return one
 
 
@@ -199,7 +199,7 @@ async def nobody_left(world: World, before: Counter[str]) -> None:
         return tasks() <= before
 
     await until(no_task)
-    assert world.node.services.hub._kept == {}
+    assert world.node.services.hub._memory._kept == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
