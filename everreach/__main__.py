@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from everreach.cli import erase, keys, stats
+from everreach.cli import erase, import_file, keys, stats
 from everreach.cli.check import check, check_live
 from everreach.cli.demo import Demo
 from everreach.config import Config
@@ -15,7 +15,7 @@ from everreach.server.prefork import serve_together
 from everreach.server.serve import live, run, serve, warn
 
 _INTERRUPTED: Final = 130  # As a shell has it for Ctrl-C.
-_FAMILIES: Final = (keys, erase, stats)
+_FAMILIES: Final = (import_file, keys, erase, stats)
 _MOST_WORKERS: Final = 256  # Who asks for more has mistyped.
 
 

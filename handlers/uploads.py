@@ -4,7 +4,6 @@ from typing import Final
 
 from msgspec.structs import astuple
 
-from everreach.contacts.texts import text
 from everreach.errors import (
     ConflictError,
     JobNotFoundError,
@@ -23,9 +22,6 @@ from handlers.incoming_file import IncomingFileHandler
 from handlers.jobs import JobHandler
 from handlers.operation import Answer, Tag, operation
 from handlers.parameters import JOB_ID, Choice, Region, Text
-
-NAME_LIMIT: Final = 255
-"""Characters kept of a file's name."""
 
 _FILENAME: Final = Text("filename", "What the file is called, for its owner to recognise it.", "contacts.csv")
 _REGION: Final = Region("region", "Where phone numbers without a country are from, ISO 3166.", "GB")
@@ -56,9 +52,8 @@ class UploadHandler(IncomingFileHandler):
         A file that nobody begins is deleted after a day. Ten in any hour for each person, two at once.
         """
         file = await self.whole()
-        name = text(filename or self.filename)
         options = Wishes(region=region).over(self.services.config.import_options)
-        seen = await self.services.files.receive(file, self.look, name[:NAME_LIMIT] if name else None, options)
+        seen = await self.services.files.receive(file, self.look, filename or self.filename, options)
         self.keep()
         job = await self._begun(file.upload.id, caller.user_id) if begin == "true" and seen.certain else None
         self.set_status(201)

@@ -17,10 +17,10 @@ ROOT: Final = Path(__file__).parent.parent
 PAGES: Final = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
 FENCED: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND: Final = re.compile(
-    r"(?<![\w./-])(?:\.venv/bin/|\./dist/)?everreach( [a-z]+(?: (?:[a-z]+|--[a-z]+|\d+|USER)\b)*)"
+    r"(?<![\w./-])(?:\.venv/bin/|\./dist/)?everreach( [a-z]+(?: (?:[a-z]+(?:\.csv)?|--[a-z]+|\d+|USER|FILE)\b)*)"
 )
 USER: Final = "3f1d3a4e-0c1c-4c5a-9a39-0d3f3f3f3f3f"
-NAMES: Final = {"erase"}
+NAMES: Final = {"erase", "import"}
 """Of commands that are told of without what they need."""
 LINK: Final = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 
@@ -52,7 +52,7 @@ def every(pattern: str) -> set[str]:
 
 def test_every_command_of_ours_is_one() -> None:
     lines = {found.strip() for page in PAGES for code in typed(page) for found in COMMAND.findall(code)}
-    assert {line.split()[0] for line in lines} == {"serve", "demo", "check", "keys", "erase", "stats"}
+    assert {line.split()[0] for line in lines} == {"serve", "demo", "check", "keys", "erase", "stats", "import"}
     for line in sorted(lines - NAMES):
         _parser().parse_args(line.replace("USER", USER).split())
 

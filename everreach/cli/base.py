@@ -4,6 +4,7 @@ import argparse
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeAlias
+from uuid import UUID
 
 from everreach.config import Config
 from storage.embedded.address import database_uri
@@ -11,6 +12,14 @@ from storage.mongo import Database, connect, verify
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where a family of commands registers itself; each sets `command`, which takes the options and gives the exit code."""
+
+
+def person_id(text: str) -> str:
+    """A person's id, of any spelling. Raises ArgumentTypeError where it is none."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError("give the person's id, a UUID such as the `sub` of their token") from None
 
 
 @asynccontextmanager

@@ -1,15 +1,13 @@
 """`everreach erase USER`: everything that is stored of a person, gone, after a look at what it is."""
 
-import argparse
 import sys
 from collections import Counter
 from typing import Final
-from uuid import UUID
 
 from rich.console import Console
 from rich.prompt import Confirm
 
-from everreach.cli.base import Commands, opened
+from everreach.cli.base import Commands, opened, person_id
 from everreach.config import Config
 from everreach.errors import EverReachError
 from everreach.maintenance.erasure import Erased, Erasure, Revoked
@@ -31,7 +29,7 @@ _NOBODY_TO_ASK = "There is no terminal to ask at. Say --yes if it is meant."
 def register(commands: Commands) -> None:
     """Add `erase`."""
     erased = commands.add_parser("erase", help="erase everything that is stored of a person")
-    erased.add_argument("user", type=_user_id, metavar="USER", help="the person's id, a UUID")
+    erased.add_argument("user", type=person_id, metavar="USER", help="the person's id, a UUID")
     erased.add_argument("--yes", action="store_true", help="do not ask whether it is meant")
     erased.set_defaults(command=lambda options: run(erase(options.user, sure=options.yes)))
 
@@ -87,10 +85,3 @@ def _report(console: Console, erased: Erased) -> None:
     deleted = ", ".join(f"{number:,} {name}" for name, number in sorted((+erased.deleted).items()))
     console.print(f"Deleted: {deleted or 'nothing'}")
     console.print("Nothing is stored of this person any more.")
-
-
-def _user_id(text: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise argparse.ArgumentTypeError("give the person's id, a UUID such as the `sub` of their token") from None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from everreach.contacts.texts import text
 from everreach.errors import ConflictError
 from everreach.jobs.job import Job
 from everreach.jobs.options import Options
@@ -12,6 +13,9 @@ from everreach.uploads.open_cards import stored
 from everreach.uploads.reception import Reception
 from storage.files.uploads import Upload, UploadStore
 from storage.jobs import JobStore
+
+NAME_LIMIT: Final = 255
+"""Characters kept of a file's name."""
 
 _BEGUN: Final = "The import of this file has begun already, or has ended."
 
@@ -24,7 +28,10 @@ class Files:
         self._jobs = jobs
 
     async def receive(self, file: Reception, seen_by: FileWatch, name: str | None, options: Options) -> Seen:
-        """Make a job of a file that is whole. Raises UnsupportedFileError or BadRequestError for what cannot be one."""
+        """Make a job of a file that is whole, and that its owner calls `name`.
+
+        Raises UnsupportedFileError or BadRequestError for what cannot be one.
+        """
         head = await self._uploads.piece(file.upload, 0)
         # An encoding that has to be guessed may take a tenth of a second.
         encoding = await asyncio.to_thread(seen_by.encoding)
@@ -32,7 +39,10 @@ class Files:
         seen = look(head, file.size, encoding, seen_by.records)
         if seen.provider == "vcard":
             await self._uploads.note(file.upload, stored(overview))
-        await self._jobs.receive(*file.upload, provider=seen.provider, name=name, reading=seen.reading, options=options)
+        shown = (text(name) or "")[:NAME_LIMIT] or None
+        await self._jobs.receive(
+            *file.upload, provider=seen.provider, name=shown, reading=seen.reading, options=options
+        )
         return seen
 
     async def begin(self, job_id: str, user_id: str, ways: Ways, options: Callable[[Options], Options]) -> Job:

@@ -75,6 +75,10 @@ async def test_what_failed_is_downloaded_mended_and_uploaded_again(world: World)
     csv.writer(mended).writerows([header, ["Bob", "bob@example.org", "'+44 20 7946 0150", failed[-1]]])
     again = (await uploaded(world, user, "begin=true", mended.getvalue().encode()))["job_id"]
     assert (await world.ended(again, user))["imported_contacts"] == 1
+    # The reason is nothing that is known of Bob.
+    bob = await world.database["contacts"].find_one({"user_id": user, "display_name": "Bob"})
+    assert bob is not None
+    assert "notes" not in bob
 
 
 @pytest.mark.parametrize("query", ["format=csv", "action=skipped&format=csv", "action=failed&format=xml"])

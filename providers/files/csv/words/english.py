@@ -74,7 +74,7 @@ WORDS = {
     "kind:organization": "Organization Type; Organization Label",
     "kind:urls": "Website Label; Website Type",
     "beside:email": "E-mail Display Name",
-    "ignore": "File As; Photo; Phonetic First Name; Phonetic Middle Name; Phonetic Last Name; "
+    "ignore": "Error; File As; Photo; Phonetic First Name; Phonetic Middle Name; Phonetic Last Name; "
     "Yomi Name; Given Name Yomi; Additional Name Yomi; Family Name Yomi; Given Yomi; "
     "Surname Yomi; Company Yomi; Initials; Gender; Language; Sensitivity; Priority; Subject; "
     "Billing Information; Directory Server; Mileage; Internet Free Busy; Private; "
