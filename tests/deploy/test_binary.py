@@ -169,7 +169,7 @@ def test_the_demo_has_a_database_of_its_own_and_drops_it(program: Path, mongod_u
             [program, "demo", "--contacts", "200"], env=environment, capture_output=True, text=True, check=False
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
-        assert "400 contacts processed in all." in ended.stdout
+        assert "800 contacts processed in all." in ended.stdout
         assert client.list_database_names() == before
     assert list(tmp_path.iterdir()) == []
 
